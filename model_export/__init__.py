@@ -1,0 +1,1 @@
+"""From digits to a SavedModel: data, training, evaluation and export."""
