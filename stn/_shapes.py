@@ -20,9 +20,7 @@ def as_affine(theta: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.reshape(theta, [-1, 2, 3]), [shape[0], 2, 3])
 
 
-def size_tensor(
-    size: Sequence[int] | tf.Tensor, name: str
-) -> tuple[tf.Tensor, list[int | None]]:
+def size_tensor(size: Sequence[int] | tf.Tensor, name: str) -> tuple[tf.Tensor, list[int | None]]:
     """Return `(height, width)` as an int32 tensor, and as far as known when the graph is built."""
     tensor = tf.convert_to_tensor(size, tf.int32)
     if tensor.shape != [2]:
