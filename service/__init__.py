@@ -1,0 +1,1 @@
+"""The gateway: bytes in, answers out. It carries no TensorFlow."""

@@ -1,0 +1,107 @@
+"""`stn-serve`: start the gateway."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from service.app import create_app, package_version
+from service.catalogue import Catalogue
+from service.errors import ServiceError
+from service.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the gateway until it is told to stop; return the exit status."""
+    try:
+        settings = read_settings(sys.argv[1:] if arguments is None else arguments)
+    except ValidationError as error:
+        for fault in error.errors():
+            name = str(fault["loc"][0]) if fault["loc"] else "settings"
+            flag = f"--{name.replace('_', '-')} (STN_{name.upper()})"
+            print(f"stn-serve: {flag}: {fault['msg']}; got {fault['input']!r}", file=sys.stderr)
+        return 2
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    app = create_app(settings)
+    server = _Server(_uvicorn_config(app, settings), app.state.catalogue)
+    try:
+        server.run()
+    except ServiceError as error:
+        print(f"stn-serve: {error.detail}", file=sys.stderr)
+        return 1
+    return 0 if server.started else 1
+
+
+def read_settings(arguments: Sequence[str]) -> Settings:
+    """Read settings from flags and environment.
+
+    Raises:
+        ValidationError: a value is out of range.
+        SystemExit: `--help`, or a flag that does not exist.
+    """
+    return Settings(_cli_parse_args=list(arguments), _cli_prog_name="stn-serve")
+
+
+def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        log_level="warning",
+        timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Says in plain words what it serves and where, once it does."""
+
+    def __init__(self, config: uvicorn.Config, catalogue: Catalogue) -> None:
+        super().__init__(config)
+        self._catalogue = catalogue
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if not self.started:
+            return
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        print(f"stn-serving {package_version()} answers on {address}", flush=True)
+        for line in describe_models(self._catalogue):
+            print(f"  {line}")
+        print(f"  try it:  curl -F image=@digit.png {address}/predict")
+        print(f"  explore: {address}/docs", flush=True)
+
+
+def describe_models(catalogue: Catalogue) -> list[str]:
+    """Return a line for each servable: what it is, or why it cannot answer."""
+    lines = []
+    classifier = catalogue.classifier.latest()
+    if classifier is not None:
+        spec = classifier.input
+        colour = "grey" if spec.channels == 1 else "colour"
+        lines.append(
+            f"/predict: {classifier.servable} version {classifier.version}, "
+            f"{len(classifier.labels)} classes, looks at {spec.width} x {spec.height} {colour}"
+        )
+    warper = catalogue.warper.latest()
+    if warper is not None:
+        lines.append(f"/warp:    {warper.servable} version {warper.version}, any picture")
+    lines += [
+        f"not ready: {servable.name}: {servable.why_not_ready()}"
+        for servable in (catalogue.classifier, catalogue.warper)
+        if servable.latest() is None
+    ]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Puts the gateway together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import errors, problems, schemas
+from service.backend import Backend
+from service.catalogue import Catalogue, stop
+from service.context import context_of
+from service.http import ContextMiddleware
+from service.inference import Inference
+from service.pictures import PicturePool
+from service.routes import Routes
+from service.settings import Settings
+
+_DESCRIPTION = """\
+Serves spatial transformer networks: a classifier that shows what it looked at (`/predict`), and the
+transformer alone with a theta of your own (`/warp`).
+
+An image comes as the multipart part `image`, as a raw body, or as base64 in JSON; options come in
+the query, as form fields or as JSON members alike. What goes wrong is answered as
+`application/problem+json` with a stable `code`.
+"""
+
+
+def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
+    """Return the gateway as an ASGI application.
+
+    Args:
+        settings: limits, names and addresses.
+        backend: who runs the models; chosen by the settings when left out.
+    """
+    backend = backend or _choose_backend(settings)
+    catalogue = Catalogue(
+        backend, settings.predict_servable, settings.warp_servable, settings.poll_seconds
+    )
+    pool = PicturePool(settings.decode_threads, settings.max_pixels)
+    inference = Inference(backend, catalogue, pool, settings.max_batch_size, settings.max_pixels)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await backend.start()
+        await catalogue.refresh()
+        watcher = asyncio.create_task(catalogue.watch())
+        try:
+            yield
+        finally:
+            await stop(watcher)
+            await catalogue.close()
+            pool.close()
+            await backend.close()
+
+    app = FastAPI(
+        title="stn-serving",
+        version=package_version(),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.catalogue = catalogue
+    Routes(inference, catalogue, settings).add_to(app.router)
+    app.add_exception_handler(HTTPException, _routing_error)
+    app.add_middleware(ContextMiddleware, settings=settings)
+    _document(app)
+    return app
+
+
+def _choose_backend(settings: Settings) -> Backend:
+    # Each brings large libraries that the other does without.
+    if settings.model_server is None:
+        from service.embedded import EmbeddedBackend
+
+        return EmbeddedBackend(settings.models, (settings.predict_servable, settings.warp_servable))
+    from service.model_server import ModelServerAddress, ModelServerBackend
+
+    address = ModelServerAddress(
+        settings.model_server, settings.model_server_tls, settings.model_server_ca
+    )
+    # The largest answer is a picture with four channels.
+    return ModelServerBackend(address, max_elements=4 * settings.max_pixels)
+
+
+def package_version() -> str:
+    """Return the version of this distribution."""
+    try:
+        return version("stn-serving")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+async def _routing_error(request: Request, error: Exception) -> Response:
+    """Answer what the router refuses: no such path, or not with this method."""
+    assert isinstance(error, HTTPException)
+    ours: errors.ServiceError = errors.NotFound("there is no such route; /docs lists them all")
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        ours = errors.MethodNotAllowed(f"this route answers {allowed}")
+    status, headers, body = problems.answer(
+        ours, request.url.path, context_of(request.scope).request_id
+    )
+    return Response(body, status, {**(error.headers or {}), **headers})
+
+
+def _document(app: FastAPI) -> None:
+    """Add the schemas that only errors use to the OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        for model in schemas.EXTRA_SCHEMAS:
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            for name, definition in schema.pop("$defs", {}).items():
+                document["components"]["schemas"].setdefault(name, definition)
+            document["components"]["schemas"].setdefault(model.__name__, schema)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,87 @@
+"""The smallest sensible requests: sent to a new version first, and then to the one in use."""
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from service.backend import Arrays, Backend, Call
+from service.contract import (
+    ALL_OUTPUTS,
+    PROBABILITY_OUTPUTS,
+    Classifier,
+    Warper,
+    check_prediction,
+    check_warped,
+    warp_signature,
+)
+from service.errors import ContractBroken
+
+Model_contra = TypeVar("Model_contra", contravariant=True)
+Model = TypeVar("Model")
+
+
+class Canary(Protocol[Model_contra]):
+    """Sends one request to a version and checks the answer."""
+
+    async def __call__(self, backend: Backend, model: Model_contra, deadline: float) -> None:
+        """Send it.
+
+        Raises:
+            ServiceError: no answer came, or one that breaks the contract.
+        """
+
+
+@dataclass(frozen=True)
+class Canaries(Generic[Model]):
+    """The canaries of a kind of servable.
+
+    Attributes:
+        warm: one request of each form, for a new version, so that no caller waits for a first.
+        check: one request, for the version in use.
+    """
+
+    warm: Canary[Model]
+    check: Canary[Model]
+
+
+async def predict_blank(
+    backend: Backend,
+    model: Classifier,
+    deadline: float,
+    outputs: tuple[str, ...] = PROBABILITY_OUTPUTS,
+) -> None:
+    """Classify an empty picture."""
+    spec = model.input
+    shape = (1, spec.height, spec.width, spec.channels)
+    images = np.full(shape, spec.background, np.uint8)
+    call = Call(model.servable, model.version, "predict", {"images": images}, outputs)
+    check_prediction(model, await backend.run(call, deadline), outputs, batch=1)
+
+
+async def predict_blank_each_way(backend: Backend, model: Classifier, deadline: float) -> None:
+    """Classify an empty picture with each set of outputs that callers can ask for."""
+    for outputs in (PROBABILITY_OUTPUTS, ALL_OUTPUTS):
+        await predict_blank(backend, model, deadline, outputs)
+
+
+async def warp_identity(backend: Backend, model: Warper, deadline: float) -> None:
+    """Warp four pixels by the identity, which must return them."""
+    images = np.array([[10, 20], [30, 40]], np.uint8).reshape(1, 2, 2, 1)
+    inputs: Arrays = {
+        "images": images,
+        "theta": np.array([[1, 0, 0, 0, 1, 0]], np.float32),
+        "output_size": np.array([2, 2], np.int32),
+    }
+    signature = warp_signature("uint8", "zeros", "bilinear")
+    call = Call(model.servable, model.version, signature, inputs, ("warped",))
+    warped = check_warped(model, await backend.run(call, deadline), images.shape, "uint8")
+    if not np.array_equal(warped, images):
+        raise ContractBroken(
+            f"{model.servable} version {model.version} breaks the contract: the identity does not "
+            "return the image"
+        )
+
+
+CLASSIFIER_CANARIES = Canaries[Classifier](warm=predict_blank_each_way, check=predict_blank)
+WARPER_CANARIES = Canaries[Warper](warm=warp_identity, check=warp_identity)

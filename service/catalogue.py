@@ -1,0 +1,84 @@
+"""The two servables, kept up to date, and whether requests can be answered."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from service.backend import Backend
+from service.canary import CLASSIFIER_CANARIES, WARPER_CANARIES
+from service.contract import Classifier, Warper, read_classifier, read_warper
+from service.servable import Servable
+
+log = logging.getLogger("stn_serving")
+
+# A canary may be this much older than the polling interval before readiness is in doubt.
+_CANARY_GRACE_SECONDS = 5.0
+
+
+class Catalogue:
+    """Keeps what is known of both servables up to date.
+
+    Args:
+        backend: whom to ask.
+        predict_servable: name of the classifier.
+        warp_servable: name of the transformer alone.
+        poll_seconds: how often to ask.
+
+    Attributes:
+        classifier: what is behind `/predict`.
+        warper: what is behind `/warp`.
+    """
+
+    def __init__(
+        self, backend: Backend, predict_servable: str, warp_servable: str, poll_seconds: float
+    ) -> None:
+        self._poll_seconds = poll_seconds
+        self._refreshing: asyncio.Task[None] | None = None
+        self.classifier: Servable[Classifier] = Servable(
+            backend, predict_servable, read_classifier, CLASSIFIER_CANARIES, poll_seconds
+        )
+        self.warper: Servable[Warper] = Servable(
+            backend, warp_servable, read_warper, WARPER_CANARIES, poll_seconds
+        )
+
+    async def refresh(self) -> None:
+        """Ask the backend once; callers at the same time share one round of questions."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.create_task(self._refresh())
+        # A caller that goes away does not take the answer from the others.
+        await asyncio.shield(self._refreshing)
+
+    async def watch(self) -> None:
+        """Ask the backend again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            try:
+                await self.refresh()
+            except Exception:
+                log.exception("looking up the model versions failed; trying again")
+
+    def not_ready_because(self) -> list[str]:
+        """Return a sentence for each servable that cannot answer; empty when ready."""
+        reasons = []
+        oldest = asyncio.get_running_loop().time() - 3 * self._poll_seconds - _CANARY_GRACE_SECONDS
+        for servable in (self.classifier, self.warper):
+            if servable.latest() is None or servable.trouble:
+                reasons.append(f"{servable.name}: {servable.why_not_ready()}")
+            elif servable.canary_at < oldest:
+                reasons.append(f"{servable.name}: no trial request came back lately")
+        return reasons
+
+    async def close(self) -> None:
+        """Stop asking."""
+        if self._refreshing is not None:
+            await stop(self._refreshing)
+
+    async def _refresh(self) -> None:
+        await asyncio.gather(self.classifier.refresh(), self.warper.refresh())
+
+
+async def stop(task: "asyncio.Task[None]") -> None:
+    """Cancel a task and wait until it is gone."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

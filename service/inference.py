@@ -1,0 +1,263 @@
+"""From a picture and options to an answer: decode, ask the model, check what it says."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+
+from service.backend import Arrays, Backend, Call
+from service.batching import MicroBatcher
+from service.catalogue import Catalogue
+from service.context import RequestContext
+from service.contract import (
+    ALL_OUTPUTS,
+    PROBABILITY_OUTPUTS,
+    Classifier,
+    Warper,
+    check_prediction,
+    check_warped,
+    warp_signature,
+)
+from service.errors import ServiceError, UnknownVersion
+from service.geometry import Fit
+from service.images import FittedImage, check_pixels, decode_for_model, decode_for_warp, encode_png
+from service.options import PredictOptions, Selector, WarpOptions
+from service.pictures import PicturePool, is_small
+from service.servable import Model, Servable
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier said of one picture.
+
+    Attributes:
+        model: who answered.
+        probabilities: float32 `(num_classes,)`.
+        theta: float32 `(num_theta,)`.
+        warped: float32 `(height, width, channels)` in [0, 1], or None when not asked for.
+        fit: where the picture lay on the model's input.
+    """
+
+    model: Classifier
+    probabilities: np.ndarray
+    theta: np.ndarray
+    warped: np.ndarray | None
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class Warped:
+    """A warped picture.
+
+    Attributes:
+        model: who warped it.
+        png: the warped picture, as deep and with the channels of the one sent.
+        input_size: `(height, width)` of the picture.
+    """
+
+    model: Warper
+    png: bytes
+    input_size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Row:
+    outputs: Arrays
+    model_seconds: float
+
+
+# What pictures must share to go to the model in one call.
+_Group = tuple[Classifier, tuple[str, ...]]
+
+
+class Inference:
+    """Answers requests.
+
+    Args:
+        backend: who runs the models.
+        catalogue: which models there are.
+        pool: where pictures are decoded.
+        max_batch_size: most pictures in one call of the model.
+        max_pixels: most pixels of a warped picture.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        catalogue: Catalogue,
+        pool: PicturePool,
+        max_batch_size: int,
+        max_pixels: int,
+    ) -> None:
+        self._backend = backend
+        self._catalogue = catalogue
+        self._pool = pool
+        self._max_pixels = max_pixels
+        self._batcher: MicroBatcher[_Group, np.ndarray, _Row] = MicroBatcher(
+            self._run_batch, max_batch_size, backend.calls_in_flight
+        )
+
+    async def predict(
+        self, content: bytes, options: PredictOptions, context: RequestContext
+    ) -> Prediction:
+        """Classify one picture.
+
+        Raises:
+            ServiceError: the picture, the options or the model are at fault.
+        """
+        return await self._on_version(
+            self._catalogue.classifier,
+            options.selector,
+            lambda model: self._predict(content, options, model, context),
+        )
+
+    async def predict_many(
+        self, contents: Sequence[bytes], options: PredictOptions, context: RequestContext
+    ) -> list[Prediction]:
+        """Classify several pictures by the same version: all of them, or none.
+
+        Raises:
+            ServiceError: as `predict`, for the first picture that fails.
+        """
+        return await self._on_version(
+            self._catalogue.classifier,
+            options.selector,
+            lambda model: self._predict_all(contents, options, model, context),
+        )
+
+    async def warp(self, content: bytes, options: WarpOptions, context: RequestContext) -> Warped:
+        """Warp one picture by an explicit theta.
+
+        Raises:
+            ServiceError: the picture, the options or the model are at fault.
+        """
+        return await self._on_version(
+            self._catalogue.warper,
+            options.selector,
+            lambda model: self._warp(content, options, model, context),
+        )
+
+    async def _on_version(
+        self,
+        servable: Servable[Model],
+        selector: Selector,
+        work: Callable[[Model], Awaitable[Result]],
+    ) -> Result:
+        model = await servable.choose(selector)
+        try:
+            return await work(model)
+        except UnknownVersion:
+            if selector.version is not None:
+                raise
+            # The server replaced the version a moment ago: look again, and use what it has now.
+            servable.drop(model.version)
+            await self._catalogue.refresh()
+            return await work(await servable.choose(selector))
+
+    async def _predict_all(
+        self,
+        contents: Sequence[bytes],
+        options: PredictOptions,
+        model: Classifier,
+        context: RequestContext,
+    ) -> list[Prediction]:
+        tasks: list[asyncio.Task[Prediction]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for content in contents:
+                    task = group.create_task(self._predict(content, options, model, context))
+                    tasks.append(task)
+        except ExceptionGroup as failures:
+            for number, task in enumerate(tasks):
+                error = None if task.cancelled() else task.exception()
+                if isinstance(error, ServiceError):
+                    raise type(error)(f"image {number}: {error.detail}", error.errors) from error
+            raise failures.exceptions[0] from failures
+        return [task.result() for task in tasks]
+
+    async def _warp(
+        self, content: bytes, options: WarpOptions, model: Warper, context: RequestContext
+    ) -> Warped:
+        height, width = options.height or 1, options.width or 1
+        check_pixels(width, height, self._max_pixels, "the warped image would have")
+        async with self._pool.room(content, height, width):
+            with context.stage("decode"):
+                picture = await self._pool.decode(content, decode_for_warp)
+            size = (options.height or picture.shape[0], options.width or picture.shape[1])
+            check_pixels(size[1], size[0], self._max_pixels, "the warped image would have")
+            with context.stage("model"):
+                pixels = await self._run_warp(model, picture, size, options, context.deadline)
+            context.model_version = model.version
+            with context.stage("encode"):
+                encode = partial(encode_png, pixels)
+                png = encode() if is_small(*size) else await self._pool.run(encode)
+        return Warped(model, png, (picture.shape[0], picture.shape[1]))
+
+    async def _run_warp(
+        self,
+        model: Warper,
+        picture: np.ndarray,
+        size: tuple[int, int],
+        options: WarpOptions,
+        deadline: float,
+    ) -> np.ndarray:
+        # Only 16-bit pictures are not uint8; float32 holds their values exactly.
+        dtype = "uint8" if picture.dtype == np.uint8 else "float32"
+        call = Call(
+            servable=model.servable,
+            version=model.version,
+            signature=warp_signature(dtype, options.padding, options.interpolation),
+            inputs={
+                "images": picture[np.newaxis].astype(dtype, copy=False),
+                "theta": options.theta[np.newaxis],
+                "output_size": np.array(size, np.int32),
+            },
+            outputs=("warped",),
+        )
+        outputs = await self._backend.run(call, deadline)
+        pixels: np.ndarray = check_warped(model, outputs, (1, *size, picture.shape[2]), dtype)[0]
+        return pixels if dtype == "uint8" else pixels.round().astype(np.uint16)
+
+    async def _predict(
+        self, content: bytes, options: PredictOptions, model: Classifier, context: RequestContext
+    ) -> Prediction:
+        start = time.perf_counter()
+        decode = partial(
+            decode_for_model, spec=model.input, mode=options.fit, invert=options.invert
+        )
+        fitted: FittedImage = await self._pool.decode(content, decode)
+        decoded = time.perf_counter()
+        outputs = ALL_OUTPUTS if options.include_warped else PROBABILITY_OUTPUTS
+        row = await self._batcher.submit((model, outputs), fitted.pixels, context.deadline)
+        context.spent("decode", decoded - start)
+        context.spent("queue", time.perf_counter() - decoded - row.model_seconds)
+        context.spent("model", row.model_seconds)
+        context.model_version = model.version
+        return Prediction(
+            model=model,
+            probabilities=row.outputs["probabilities"],
+            theta=row.outputs["theta"],
+            warped=row.outputs.get("warped"),
+            fit=fitted.fit,
+        )
+
+    async def _run_batch(
+        self, group: _Group, images: Sequence[np.ndarray], deadline: float
+    ) -> list[_Row]:
+        model, wanted = group
+        inputs = {"images": np.stack(images)}
+        call = Call(model.servable, model.version, "predict", inputs, wanted)
+        start = time.perf_counter()
+        outputs = await self._backend.run(call, deadline)
+        seconds = time.perf_counter() - start
+        check_prediction(model, outputs, wanted, len(images))
+        return [
+            _Row({name: outputs[name][index] for name in wanted}, seconds)
+            for index in range(len(images))
+        ]

@@ -1,0 +1,131 @@
+"""The routes. They know HTTP and no pixels."""
+
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+
+from service import answers, schemas
+from service.catalogue import Catalogue
+from service.context import context_of
+from service.errors import FieldError, MissingImage, TooManyImages, UnknownModel, UnknownOption
+from service.http import Answer, DirectRoute, choose_media_type, json_answer, read_body
+from service.inference import Inference
+from service.options import describe, read_predict_options, read_warp_options
+from service.settings import Settings
+from service.submission import Submission, read_submission
+
+
+class Routes:
+    """The routes of the gateway, bound to what answers them.
+
+    Args:
+        inference: answers requests.
+        catalogue: knows the models.
+        settings: holds the limits.
+    """
+
+    def __init__(self, inference: Inference, catalogue: Catalogue, settings: Settings) -> None:
+        self._inference = inference
+        self._catalogue = catalogue
+        self._settings = settings
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes, with their documentation, to the application's own router."""
+        add: Any = partial(router.add_api_route, route_class_override=DirectRoute)
+        add("/predict", self.predict, methods=["POST"], **schemas.PREDICT)
+        add("/predict/batch", self.predict_batch, methods=["POST"], **schemas.PREDICT_BATCH)
+        add("/warp", self.warp, methods=["POST"], **schemas.WARP)
+        add("/models", self.models, methods=["GET"], **schemas.MODELS)
+        add("/models/{name}", self.model, methods=["GET"], **schemas.MODEL)
+        add("/livez", self.livez, methods=["GET"], **schemas.LIVEZ)
+        add("/readyz", self.readyz, methods=["GET"], **schemas.READYZ)
+
+    async def predict(self, request: Request) -> Answer:
+        """Classify one image: class, probabilities, theta and the region looked at."""
+        choose_media_type(request.headers.get("accept", ""), ("application/json",))
+        submission = await self._submission(request)
+        options = read_predict_options(submission.options)
+        content = submission.single_image()
+        context = context_of(request.scope)
+        prediction = await self._inference.predict(content, options, context)
+        with context.stage("encode"):
+            return json_answer(answers.prediction_answer(prediction, options.top_k))
+
+    async def predict_batch(self, request: Request) -> Answer:
+        """Classify several images by one version of the model: all of them, or none."""
+        choose_media_type(request.headers.get("accept", ""), ("application/json",))
+        submission = await self._submission(request)
+        options = read_predict_options(submission.options)
+        count, limit = len(submission.images), self._settings.max_batch_images
+        if not count:
+            raise MissingImage(
+                "no images came. Send them as multipart parts 'image', or as JSON "
+                '{"images": ["<base64>", ...]}'
+            )
+        if count > limit:
+            raise TooManyImages(f"{count} images came; at most {limit} are accepted at once")
+        context = context_of(request.scope)
+        predictions = await self._inference.predict_many(submission.images, options, context)
+        with context.stage("encode"):
+            return json_answer(
+                {"predictions": [answers.prediction_answer(p, options.top_k) for p in predictions]}
+            )
+
+    async def warp(self, request: Request) -> Answer:
+        """Warp one image by an explicit theta."""
+        accept = request.headers.get("accept", "")
+        media_type = choose_media_type(accept, ("image/png", "application/json"))
+        submission = await self._submission(request)
+        options = read_warp_options(submission.options)
+        content = submission.single_image()
+        context = context_of(request.scope)
+        warped = await self._inference.warp(content, options, context)
+        if media_type == "image/png":
+            return Answer(warped.png, media_type)
+        with context.stage("encode"):
+            return json_answer(answers.warp_answer(warped, options.theta))
+
+    async def models(self, request: Request) -> Answer:
+        """List the models, their versions and states."""
+        servables = (self._catalogue.classifier, self._catalogue.warper)
+        return json_answer({"models": [answers.servable_summary(s) for s in servables]})
+
+    async def model(self, request: Request) -> Answer:
+        """Describe one model: versions, labels, input, model card."""
+        servables = {s.name: s for s in (self._catalogue.classifier, self._catalogue.warper)}
+        name = request.path_params["name"]
+        if name not in servables:
+            known = ", ".join(servables)
+            raise UnknownModel(
+                f"there is no model {describe(name)}; there is {known}",
+                (FieldError("name", describe(name), known),),
+            )
+        options = dict(request.query_params)
+        if set(options) - {"version", "label"}:
+            raise UnknownOption("the options here are version, label")
+        selector = read_predict_options(options).selector
+        servable = servables[name]
+        summary = answers.servable_summary(servable)
+        if servable.latest() is not None or options:
+            summary.update(answers.model_details(await servable.choose(selector)))
+        return json_answer(summary)
+
+    async def livez(self, request: Request) -> Answer:
+        """Tell that the process answers."""
+        return json_answer({"status": "alive"})
+
+    async def readyz(self, request: Request) -> Answer:
+        """Tell whether requests can be answered, and if not, why."""
+        reasons = self._catalogue.not_ready_because()
+        if reasons:
+            return json_answer({"status": "not ready", "reasons": reasons}, status=503)
+        return json_answer({"status": "ready"})
+
+    async def _submission(self, request: Request) -> Submission:
+        body = await read_body(
+            request, self._settings.max_request_bytes, self._settings.body_timeout_seconds
+        )
+        query = request.query_params.multi_items() if request.scope["query_string"] else ()
+        return read_submission(request.headers.get("content-type", ""), body, query)

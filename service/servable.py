@@ -1,0 +1,178 @@
+"""What the gateway knows of one servable: its versions, and which of them can be used."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from service.backend import Arrays, Backend, Call, SignatureSpec, VersionStatus
+from service.canary import Canaries
+from service.contract import Classifier, Warper
+from service.errors import ContractBroken, NotReady, ServiceError, UnknownVersion
+from service.options import Selector
+
+log = logging.getLogger("stn_serving")
+
+Model = TypeVar("Model", Classifier, Warper)
+Model_co = TypeVar("Model_co", covariant=True)
+
+_ASK_SECONDS = 5.0
+_MAX_LABELS = 100
+
+
+class ContractReader(Protocol[Model_co]):
+    """Reads a version's contract; see `contract.read_classifier`."""
+
+    def __call__(
+        self,
+        servable: str,
+        version: int,
+        signatures: Mapping[str, SignatureSpec],
+        described: Arrays,
+        /,
+    ) -> Model_co:
+        """Return the version, or raise `ContractBroken`."""
+
+
+class Servable(Generic[Model]):
+    """One servable.
+
+    Args:
+        backend: who runs it.
+        name: what it is called there.
+        read: reads a version's contract.
+        canaries: the requests that try a version out.
+        label_seconds: how long the version behind a label is taken for granted.
+
+    Attributes:
+        name: its name.
+        statuses: of all versions, as the backend last told.
+        models: the versions that are AVAILABLE and honour the contract.
+        problems: what is wrong with the others, by version.
+        canary_at: when a canary last came back, by the event loop's clock.
+        trouble: why it cannot be used right now; empty when it can.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        name: str,
+        read: ContractReader[Model],
+        canaries: Canaries[Model],
+        label_seconds: float,
+    ) -> None:
+        self.name = name
+        self.statuses: Sequence[VersionStatus] = ()
+        self.models: dict[int, Model] = {}
+        self.problems: dict[int, str] = {}
+        self.canary_at = float("-inf")
+        self.trouble = ""
+        self._backend = backend
+        self._read: ContractReader[Model] = read
+        self._canaries: Canaries[Model] = canaries
+        self._label_seconds = label_seconds
+        self._labels: dict[str, tuple[int, float]] = {}
+        self._was_away = False
+
+    def latest(self) -> Model | None:
+        """Return the highest version that honours the contract."""
+        return self.models[max(self.models)] if self.models else None
+
+    async def choose(self, selector: Selector) -> Model:
+        """Return the version asked for.
+
+        Raises:
+            UnknownVersion: there is none of that number.
+            UnknownLabel: there is none of that label.
+            NotReady: there is none at all.
+            ContractBroken: it is there, but not as the gateway needs it.
+        """
+        if selector.version is not None:
+            return self._version(selector.version)
+        if selector.label is not None:
+            return self._version(await self._resolve(selector.label))
+        model = self.latest()
+        if model is None:
+            raise NotReady(f"no version of {self.name} is ready: {self.why_not_ready()}")
+        return model
+
+    def why_not_ready(self) -> str:
+        """Return a sentence on why no version can answer."""
+        if self.trouble:
+            return self.trouble
+        if self.problems:
+            return self.problems[max(self.problems)]
+        states = ", ".join(f"version {s.version} is {s.state}" for s in self.statuses)
+        return states or "there is no version"
+
+    def drop(self, version: int) -> None:
+        """Forget a version that the backend no longer has."""
+        self.models.pop(version, None)
+        self._labels = {n: (v, until) for n, (v, until) in self._labels.items() if v != version}
+
+    async def refresh(self) -> None:
+        """Ask the backend what there is, admit what is new, and send a canary."""
+        try:
+            self.statuses = await self._backend.versions(self.name)
+        except ServiceError as error:
+            self.trouble, self._was_away = error.detail, True
+            return
+        available = {s.version for s in self.statuses if s.state == "AVAILABLE"}
+        # After an absence the same number may stand for another model: read all of them anew.
+        keep = set() if self._was_away else available
+        self._was_away = False
+        for known in (self.models, self.problems):
+            for version in set(known) - keep:
+                del known[version]
+        try:
+            for version in sorted(available - set(self.models) - set(self.problems)):
+                await self._admit(version)
+            model = self.latest()
+            if model is not None:
+                await self._canaries.check(self._backend, model, _soon())
+                self.canary_at = asyncio.get_running_loop().time()
+        except ServiceError as error:
+            self.trouble = f"a trial request failed: {error.detail}"
+        else:
+            self.trouble = ""
+
+    async def _admit(self, version: int) -> None:
+        try:
+            signatures = await self._backend.signatures(self.name, version)
+            described: Arrays = {}
+            if "describe" in signatures:
+                outputs = tuple(signatures["describe"].outputs)
+                call = Call(self.name, version, "describe", {}, outputs)
+                described = await self._backend.run(call, _soon())
+            model = self._read(self.name, version, signatures, described)
+            await self._canaries.warm(self._backend, model, _soon())
+        except ContractBroken as error:
+            self.problems[version] = error.detail
+            log.error("%s", error.detail)
+        else:
+            self.models[version] = model
+            log.info("%s version %d is in use", self.name, version)
+
+    async def _resolve(self, label: str) -> int:
+        now = asyncio.get_running_loop().time()
+        version, until = self._labels.get(label, (0, 0.0))
+        if until <= now:
+            version = await self._backend.resolve(self.name, label)
+            if len(self._labels) >= _MAX_LABELS:
+                self._labels.clear()
+            self._labels[label] = (version, now + self._label_seconds)
+        return version
+
+    def _version(self, version: int) -> Model:
+        if version in self.models:
+            return self.models[version]
+        if version in self.problems:
+            raise ContractBroken(self.problems[version])
+        if not self.models:
+            raise NotReady(f"no version of {self.name} is ready: {self.why_not_ready()}")
+        known = ", ".join(str(v) for v in sorted(self.models))
+        raise UnknownVersion(f"{self.name} has no version {version} ready; it has {known}")
+
+
+def _soon() -> float:
+    return asyncio.get_running_loop().time() + _ASK_SECONDS

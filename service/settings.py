@@ -1,0 +1,102 @@
+"""Every knob of the gateway: flags, environment variables, defaults and what they mean."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _existing_folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError(f"no such folder: {path}")
+    return path
+
+
+def _existing_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"no such file: {path}")
+    return path
+
+
+_SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
+
+
+class Settings(BaseSettings):
+    """Settings of the gateway.
+
+    Each is read from the flag of its name (`--max-pixels`), else from the environment variable
+    (`STN_MAX_PIXELS`), else the default holds.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="STN_",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    models: Annotated[Path, AfterValidator(_existing_folder)] = Field(
+        _SHIPPED_MODELS,
+        validate_default=False,
+        description="Folder of the embedded backend, laid out as <servable>/<version>/. "
+        "The shipped models by default.",
+    )
+    model_server: str | None = Field(
+        None,
+        min_length=1,
+        description="TensorFlow Serving's gRPC address, host:port (or a gRPC target such as "
+        "unix:/path); without it the models run in this process.",
+    )
+    model_server_tls: bool = Field(
+        False, description="Encrypt the connection to the model server and verify who it is."
+    )
+    model_server_ca: Annotated[Path, AfterValidator(_existing_file)] | None = Field(
+        None, description="File of root certificates for that; the system's by default."
+    )
+    predict_servable: str = Field(
+        "stn", min_length=1, description="Servable behind /predict: the classifier."
+    )
+    warp_servable: str = Field(
+        "warp", min_length=1, description="Servable behind /warp: the transformer alone."
+    )
+    max_request_bytes: int = Field(
+        32 * 1024 * 1024, ge=1024, description="Largest request body, in bytes."
+    )
+    max_pixels: int = Field(
+        25_000_000,
+        ge=1,
+        description="Most pixels of an image sent, and of a warped image asked for. Known from the "
+        "header, before anything is decoded.",
+    )
+    max_batch_images: int = Field(
+        64, ge=1, description="Most images in one request to /predict/batch."
+    )
+    max_batch_size: int = Field(
+        32, ge=1, description="Most images that go to the model in one call."
+    )
+    decode_threads: int = Field(
+        2, ge=1, le=64, description="Threads that decode and encode large pictures."
+    )
+    body_timeout_seconds: float = Field(
+        10.0, gt=0, description="Time in which a request body must have arrived."
+    )
+    request_timeout_ms: int = Field(
+        10_000,
+        ge=1,
+        description="Time that a request has when it names none in X-Request-Timeout-Ms.",
+    )
+    max_request_timeout_ms: int = Field(
+        30_000, ge=1, description="Most that X-Request-Timeout-Ms may ask for."
+    )
+    poll_seconds: float = Field(
+        1.0, gt=0, description="How often versions are looked up and a canary is sent."
+    )
+    shutdown_grace_seconds: int = Field(
+        10, ge=0, description="Time that requests in flight have to finish on SIGTERM."
+    )
