@@ -1,6 +1,8 @@
 """Where the digits come from: a folder of idx files, Keras, or the sample in this package."""
 
 import gzip
+import math
+import zlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -42,8 +44,11 @@ class Digits:
                     f"{part} images must be uint8 ({len(labels)}, 28, 28), one for each label; "
                     f"got {images.dtype} {images.shape}"
                 )
-            if not len(labels) or labels.max() > 9:
-                raise ValueError(f"{part} labels must be digits 0 to 9, at least one of them")
+            if not len(labels) or labels.ndim != 1 or labels.max() > 9:
+                raise ValueError(
+                    f"{part} labels must be digits 0 to 9, one for each image and at least one; "
+                    f"got {labels.dtype} {labels.shape}"
+                )
 
 
 def load_digits(source: str | None) -> Digits:
@@ -54,19 +59,30 @@ def load_digits(source: str | None) -> Digits:
             this package; None to let Keras download MNIST.
 
     Raises:
+        ConnectionError: Keras could not download it.
         FileNotFoundError: the folder lacks one of the files.
         ValueError: a file is not a valid idx file.
     """
     if source == "sample":
         return load_sample()
     if source is None:
-        import keras
-
-        (train_images, train_labels), (test_images, test_labels) = keras.datasets.mnist.load_data()
-        return Digits("MNIST", train_images, train_labels, test_images, test_labels)
+        return _download()
     folder = Path(source)
     arrays = {key: read_idx(_find(folder, name)) for key, name in _IDX_FILES.items()}
     return Digits("MNIST", **arrays)
+
+
+def _download() -> Digits:
+    import keras
+
+    try:
+        (train_images, train_labels), (test_images, test_labels) = keras.datasets.mnist.load_data()
+    except Exception as error:  # Keras raises no narrower one
+        raise ConnectionError(
+            f"MNIST could not be downloaded: {error}. Name a folder that holds its four idx files "
+            "with --data, or take the 2,000 digits of the package with '--data sample'."
+        ) from error
+    return Digits("MNIST", train_images, train_labels, test_images, test_labels)
 
 
 def load_sample() -> Digits:
@@ -86,17 +102,21 @@ def read_idx(path: Path) -> np.ndarray:
     """
     content = path.read_bytes()
     if content[:2] == b"\x1f\x8b":
-        content = gzip.decompress(content)
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{path} is a damaged gzip file: {error}") from error
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _IDX_UINT8:
         raise ValueError(f"{path} is not an idx file of unsigned bytes")
     rank = content[3]
-    shape = np.frombuffer(content, ">u4", count=rank, offset=4).astype(int)
-    body = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
-    if body.size != shape.prod():
+    header, body = content[4 : 4 + 4 * rank], content[4 + 4 * rank :]
+    shape = [int.from_bytes(header[i : i + 4], "big") for i in range(0, len(header), 4)]
+    if len(header) != 4 * rank or len(body) != math.prod(shape):
         raise ValueError(
-            f"{path} announces {shape.prod()} bytes of shape {tuple(shape)}, but holds {body.size}"
+            f"{path} announces {math.prod(shape)} bytes of shape {tuple(shape)}, but holds "
+            f"{len(body)}: it is cut short, or not what it says"
         )
-    return body.reshape(shape)
+    return np.frombuffer(body, np.uint8).reshape(shape)
 
 
 def _find(folder: Path, name: str) -> Path:

@@ -6,6 +6,7 @@ Angles turn clockwise on the screen, as x grows to the right and y downwards.
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -20,25 +21,34 @@ class Family:
     """A distribution of placements.
 
     Attributes:
+        name: what it is called in tables and cards.
         max_degrees: rotation is uniform in plus or minus this.
         scale: lowest and highest scale, uniform between.
         kept: side, in pixels of the digit's frame, of the centred square that always stays on the
             canvas (before rotation). MNIST draws within 20 x 20 of its 28 x 28.
     """
 
+    name: str
     max_degrees: float
     scale: tuple[float, float]
     kept: float
 
+    def describe(self) -> str:
+        """Say in one line what is drawn."""
+        low, high = self.scale
+        return (
+            f"{self.name}: rotation -{self.max_degrees:g} to {self.max_degrees:g} degrees, scale "
+            f"{low:g} to {high:g}, placed at random on {CANVAS} x {CANVAS}; all uniform"
+        )
+
 
 # Rotation, translation and scale as in the paper, section 4.1 and appendix A.4.
-RTS = Family(max_degrees=45.0, scale=(0.7, 1.2), kept=28.0)
+RTS = Family("RTS", max_degrees=45.0, scale=(0.7, 1.2), kept=28.0)
 # What people send is cropped closer than that: a 28 x 28 digit fitted to the canvas has scale 1.5.
-CLOSE = Family(max_degrees=45.0, scale=(0.6, 1.8), kept=20.0)
+CLOSE = Family("CLOSE", max_degrees=45.0, scale=(0.6, 1.8), kept=20.0)
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """Where each digit of a batch lies; all tensors `(batch,)`.
 
     Attributes:
@@ -71,13 +81,7 @@ def draw_mixture(share_close: float, count: int, seed: tf.Tensor) -> Placement:
     usual = draw_placements(RTS, count, seed)
     close = draw_placements(CLOSE, count, seed + [0, 1])
     chosen = tf.random.stateless_uniform([count], seed + [0, 2]) < share_close
-    pick = lambda a, b: tf.where(chosen, b, a)  # noqa: E731
-    return Placement(
-        pick(usual.radians, close.radians),
-        pick(usual.scale, close.scale),
-        pick(usual.x, close.x),
-        pick(usual.y, close.y),
-    )
+    return Placement(*(tf.where(chosen, c, u) for u, c in zip(usual, close, strict=True)))
 
 
 def place(digits: tf.Tensor, placement: Placement) -> tf.Tensor:
@@ -136,6 +140,6 @@ def fixed_set(
     pictures = []
     for start in range(0, len(digits), 1000):
         part = slice(start, start + 1000)
-        chunk = Placement(*(getattr(placement, n)[part] for n in ("radians", "scale", "x", "y")))
+        chunk = Placement(*(values[part] for values in placement))
         pictures.append(tf.round(place(tf.cast(digits[part], tf.float32), chunk)))
     return tf.cast(tf.concat(pictures, axis=0), tf.uint8).numpy(), placement

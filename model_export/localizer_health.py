@@ -37,13 +37,15 @@ class LocalizerHealth:
         Raises:
             DeadLocalizerError: theta is constant, or does not follow the digit.
         """
-        if min(self.theta_spread[2], self.theta_spread[5]) < 1e-3:
+        # Written so that a NaN, from a training that diverged, fails too.
+        if not all(self.theta_spread[i] >= 1e-3 for i in (2, 5)):
             raise DeadLocalizerError(
                 "the localizer is dead: theta is the same for every image (standard deviation of "
                 f"its translation {self.theta_spread[2]:.2g} and {self.theta_spread[5]:.2g}). The "
-                "network is a fixed crop, whatever its error. Lower --localizer-rate and train anew."
+                "network is a fixed crop, whatever its error. Train anew with a lower "
+                "--localizer-rate."
             )
-        if min(self.centre_correlation) < 0.5:
+        if not all(correlation >= 0.5 for correlation in self.centre_correlation):
             x, y = self.centre_correlation
             raise DeadLocalizerError(
                 "the localizer does not follow the digit: the centre it looks at correlates with "

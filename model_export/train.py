@@ -4,46 +4,37 @@ import csv
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from model_export.classifier import build_classifier
+from model_export.config import TrainingConfig
 from model_export.data import Digits
 from model_export.distortion import CANVAS, draw_mixture, fixed_set, place
 from model_export.localizer_health import LocalizerHealth, measure_health
+from model_export.predictors import WEIGHTS, Predictor, keras_predictor
 
 VALIDATION_SEED = 1506
 
+Row = dict[str, float]
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """What a run is made of; it is written beside the weights.
 
-    Attributes:
-        epochs: passes over the training digits, each distorted anew.
-        batch_size: images per step.
-        learning_rate: peak rate; 5 % linear warm-up, then cosine to zero.
-        localizer_rate: factor on that rate for the localization network. At 1.0 it is known to die.
-        weight_decay: of matrices and kernels only.
-        share_close: share of training digits drawn closer than RTS, as people crop them.
-        num_validation: digits held out of training to draw the curves by.
-        seed: of weights, order, distortion and dropout.
-    """
+class Watcher(Protocol):
+    """Who is told how a training goes."""
 
-    epochs: int = 60
-    batch_size: int = 128
-    learning_rate: float = 2e-3
-    localizer_rate: float = 0.3
-    weight_decay: float = 0.02
-    share_close: float = 0.25
-    num_validation: int = 2000
-    seed: int = 0
+    def start(self, num_epochs: int, num_steps: int) -> None:
+        """Training begins; so many epochs, and so many steps in all."""
+
+    def step(self) -> None:
+        """One batch is done."""
+
+    def epoch(self, row: Row) -> None:
+        """One epoch is done; `row` has its figures."""
 
 
 @dataclass(frozen=True)
@@ -51,82 +42,85 @@ class TrainingResult:
     """What comes out of a run."""
 
     model: keras.Model
-    history: list[dict[str, float]]
+    history: list[Row]
     health: LocalizerHealth
 
 
-def train(digits: Digits, config: TrainingConfig, run_folder: Path) -> TrainingResult:
+def train(
+    digits: Digits, config: TrainingConfig, run_folder: Path, watcher: Watcher | None = None
+) -> TrainingResult:
     """Train a classifier on RTS digits and leave config, metrics and weights in the run folder.
 
+    Weights and metrics are written anew after each epoch. Whether the localizer is alive is for the
+    caller to check: `result.health.check()`.
+
     Raises:
-        ValueError: too few digits for the validation set or for one batch.
-        DeadLocalizerError: the localizer ended dead; the run folder is complete all the same.
+        ValueError: too few digits for one batch.
     """
-    num_train = len(digits.train_labels) - config.num_validation
+    num_digits = len(digits.train_labels)
+    config = replace(config, num_validation=min(config.num_validation, max(1, num_digits // 5)))
+    num_train = num_digits - config.num_validation
     if num_train < config.batch_size:
         raise ValueError(
-            f"{len(digits.train_labels)} training digits less {config.num_validation} for "
-            f"validation leave {num_train}, fewer than one batch of {config.batch_size}. "
-            "Lower --num-validation or --batch-size."
+            f"{num_digits} training digits less {config.num_validation} for validation leave "
+            f"{num_train}, fewer than one batch of {config.batch_size}. Lower the batch size."
         )
     run_folder.mkdir(parents=True, exist_ok=True)
     _write_json(run_folder / "config.json", {**asdict(config), "data": digits.name})
     keras.utils.set_random_seed(config.seed)
 
-    order = np.random.default_rng(config.seed).permutation(len(digits.train_labels))
+    order = np.random.default_rng(config.seed).permutation(num_digits)
     held_out, used = order[: config.num_validation], order[config.num_validation :]
-    validation_images, placement = fixed_set(digits.train_images[held_out], seed=VALIDATION_SEED)
-    validation_labels = digits.train_labels[held_out]
+    validation = _Validation(digits.train_images[held_out], digits.train_labels[held_out])
 
     model = build_classifier((CANVAS, CANVAS, 1), num_classes=10)
+    predict = keras_predictor(model)
     steps_per_epoch = num_train // config.batch_size
     step = _training_step(
         model, digits.train_images[used], digits.train_labels[used], config, steps_per_epoch
     )
-    forward = tf.function(lambda images: model(images, training=False))
 
-    history: list[dict[str, float]] = []
+    history: list[Row] = []
     health = None
     started = time.process_time()
-    with _progress() as progress:
-        task = progress.add_task("training", total=config.epochs * steps_per_epoch, figures="")
-        for epoch in range(1, config.epochs + 1):
-            losses = []
-            for number, batch in _batches(config, epoch, num_train, steps_per_epoch):
-                losses.append(step(batch, number))
-                progress.advance(task)
-            predictions = predict(forward, validation_images)
-            wrong = predictions["logits"].argmax(axis=1) != validation_labels
-            health = measure_health(predictions["theta"], placement)
-            row = {
-                "epoch": epoch,
-                "loss": float(tf.reduce_mean(losses)),
-                "validation_error_percent": 100 * float(wrong.mean()),
-                "centre_correlation": min(health.centre_correlation),
-                "theta_spread": min(health.theta_spread[2], health.theta_spread[5]),
-                "cpu_minutes": (time.process_time() - started) / 60,
-            }
-            history.append(row)
-            _write_metrics(run_folder, history, health)
-            model.save(run_folder / "model.keras")
-            progress.update(
-                task,
-                figures=f"loss {row['loss']:.4f}  validation error "
-                f"{row['validation_error_percent']:.2f} %  theta follows the digit "
-                f"{row['centre_correlation']:.2f}",
-            )
+    if watcher:
+        watcher.start(config.epochs, config.epochs * steps_per_epoch)
+    for epoch in range(1, config.epochs + 1):
+        losses = []
+        for step_number, batch in _batches(config, epoch, num_train, steps_per_epoch):
+            losses.append(step(batch, step_number))
+            if watcher:
+                watcher.step()
+        error_percent, health = validation.measure(predict)
+        row = {
+            "epoch": epoch,
+            "loss": float(tf.reduce_mean(losses)),
+            "validation_error_percent": error_percent,
+            "centre_correlation": min(health.centre_correlation),
+            "theta_spread": min(health.theta_spread[2], health.theta_spread[5]),
+            "cpu_minutes": (time.process_time() - started) / 60,
+        }
+        history.append(row)
+        _write_metrics(run_folder, history, health)
+        _save_weights(model, run_folder)
+        if watcher:
+            watcher.epoch(row)
     assert health is not None
-    health.check()
     return TrainingResult(model, history, health)
 
 
-def predict(forward: Any, images: np.ndarray, batch_size: int = 500) -> dict[str, np.ndarray]:
-    """Run uint8 `(num, height, width)` through a forward function of [0, 1] images, in batches."""
-    parts = []
-    for start in range(0, len(images), batch_size):
-        batch = tf.cast(images[start : start + batch_size, ..., np.newaxis], tf.float32) / 255
-        parts.append({name: value.numpy() for name, value in forward(batch).items()})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+class _Validation:
+    """Digits held out, distorted once."""
+
+    def __init__(self, digits: np.ndarray, labels: np.ndarray) -> None:
+        self.images, self.placement = fixed_set(digits, seed=VALIDATION_SEED)
+        self.labels = labels
+
+    def measure(self, predict: Predictor) -> tuple[float, LocalizerHealth]:
+        """Return the error in per cent, and how the localizer is."""
+        outputs = predict(self.images)
+        wrong = outputs["probabilities"].argmax(axis=1) != self.labels
+        return 100 * float(wrong.mean()), measure_health(outputs["theta"], self.placement)
 
 
 def _training_step(
@@ -148,8 +142,8 @@ def _training_step(
     all_images, all_labels = tf.constant(images), tf.constant(labels, tf.int32)
 
     @tf.function
-    def step(batch: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-        seed = tf.stack([config.seed, number * 10])
+    def step(batch: tf.Tensor, step_number: tf.Tensor) -> tf.Tensor:
+        seed = tf.stack([config.seed, step_number * 10])
         digits = tf.cast(tf.gather(all_images, batch), tf.float32) / 255
         pictures = place(digits, draw_mixture(config.share_close, config.batch_size, seed))
         with tf.GradientTape() as tape:
@@ -182,24 +176,22 @@ def _optimizer(config: TrainingConfig, factor: float, total_steps: int) -> keras
 def _batches(
     config: TrainingConfig, epoch: int, num_train: int, steps_per_epoch: int
 ) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """Give the number of each step of an epoch, and the digits `(batch,)` that it is made of."""
     order = np.random.default_rng([config.seed, epoch]).permutation(num_train)
     for index in range(steps_per_epoch):
         batch = order[index * config.batch_size : (index + 1) * config.batch_size]
-        number = (epoch - 1) * steps_per_epoch + index
-        yield tf.constant(number, tf.int32), tf.constant(batch, tf.int32)
+        step_number = (epoch - 1) * steps_per_epoch + index
+        yield tf.constant(step_number, tf.int32), tf.constant(batch, tf.int32)
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
-    )
+def _save_weights(model: keras.Model, folder: Path) -> None:
+    # Written beside and renamed: whoever reads while training goes on finds whole weights.
+    part = folder / f".part-{WEIGHTS}"
+    model.save(part)
+    part.rename(folder / WEIGHTS)
 
 
-def _write_metrics(folder: Path, history: list[dict[str, float]], health: LocalizerHealth) -> None:
+def _write_metrics(folder: Path, history: list[Row], health: LocalizerHealth) -> None:
     _write_json(folder / "metrics.json", {"history": history, "localizer": health.as_dict()})
     with (folder / "metrics.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]))

@@ -1,0 +1,120 @@
+"""What each command does. Results go to standard output, everything else to standard error."""
+
+import json
+import sys
+from argparse import Namespace
+from dataclasses import fields
+from pathlib import Path
+
+from rich.console import Console
+
+from model_export.config import TrainingConfig
+from model_export.data import load_digits
+from model_export.evaluate import Evaluation, TestError
+from model_export.evaluate import evaluate as evaluate_classifier
+from model_export.export import export_classifier, export_warp
+from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
+from model_export.pictures import draw_learning_curves, draw_looks, worst_first
+from model_export.predictors import keras_predictor, open_predictor
+from model_export.progress import training_progress
+from model_export.train import train as train_classifier
+from model_export.version_folder import version_folder
+
+_NUM_MISTAKES = 24
+
+
+def train(options: Namespace) -> None:
+    """Train, draw the pictures, and check the localizer."""
+    run: Path = options.run
+    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise FileExistsError(f"{run} is not empty; a run needs a folder of its own. Name another.")
+    settings = {field.name: getattr(options, field.name) for field in fields(TrainingConfig)}
+    config = TrainingConfig(**settings)
+    digits = load_digits(options.data)
+    with training_progress(Console(stderr=True)) as progress:
+        result = train_classifier(digits, config, run, progress)
+    draw_learning_curves(result.history, run / "learning_curves.png")
+    evaluation = evaluate_classifier(keras_predictor(result.model), digits)
+    draw_looks(evaluation.readings[0], run / "looks.png")
+    _say_evaluation(evaluation)
+    evaluation.health.check()
+
+
+def evaluate(options: Namespace) -> None:
+    """Count the errors, and say them."""
+    with open_predictor(options.model) as predict:
+        evaluation = evaluate_classifier(predict, load_digits(options.data))
+    if options.json:
+        _say(json.dumps(evaluation.as_dict(), indent=2))
+    else:
+        _say_evaluation(evaluation)
+    if options.pictures is not None:
+        for reading in evaluation.readings:
+            name = reading.error.name
+            draw_looks(reading, options.pictures / f"{name}.png")
+            mistakes = worst_first(reading)[:_NUM_MISTAKES]
+            draw_looks(reading, options.pictures / f"{name}_mistakes.png", mistakes)
+    evaluation.health.check()
+
+
+def export(options: Namespace) -> None:
+    """Write the servables."""
+    models: Path = options.models
+    wanted = (options.only,) if options.only else ("stn", "warp")
+    if "stn" in wanted and options.run is None:
+        raise ValueError("--run is needed: which run's classifier? (--only warp needs none)")
+    # Before the work begins: is every number free?
+    for servable in wanted:
+        version_folder(models, options.name if servable == "stn" else "warp", options.version)
+    if "stn" in wanted:
+        digits = load_digits(options.data)
+        folder, evaluation = export_classifier(
+            options.run, digits, models, options.name, options.version
+        )
+        _say_evaluation(evaluation)
+        _warn_if_dead(evaluation.health)
+        _say(f"{folder}: {_megabytes(folder)}")
+    if "warp" in wanted:
+        folder = export_warp(models, options.version)
+        _say(f"{folder}: {_megabytes(folder)}")
+
+
+def _say_evaluation(evaluation: Evaluation) -> None:
+    for reading in evaluation.readings:
+        error = reading.error
+        _say(_line(error))
+        seed = "" if error.seed is None else f", seed {error.seed}"
+        _say(f"  {error.data_set}; distortion: {error.distortion}{seed}")
+    health = evaluation.health
+    (x, y), spread = health.centre_correlation, health.theta_spread
+    _say(
+        f"localizer: its centre follows the digit's with correlation {x:.2f} in x and {y:.2f} in "
+        f"y, {health.centre_error_pixels:.1f} pixels off; its angle with "
+        f"{health.angle_correlation:.2f}"
+    )
+    _say(f"  spread of theta: {', '.join(f'{s:.2f}' for s in spread)}")
+
+
+def _line(error: TestError) -> str:
+    low, high = error.interval_percent
+    return (
+        f"{error.name}: {error.num_wrong:,} of {error.num_images:,} wrong, "
+        f"{error.percent:.2f} % (95 % interval {low:.2f} to {high:.2f} %)"
+    )
+
+
+def _warn_if_dead(health: LocalizerHealth) -> None:
+    try:
+        health.check()
+    except DeadLocalizerError as error:
+        sys.stderr.write(f"stn-model: warning: {error}\n")
+
+
+def _megabytes(folder: Path) -> str:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return f"{size / 1e6:.2f} MB, loads and answers as it should"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,82 @@
+"""From a run folder to servables: written, verified, and only then given their name."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model_export.card import classifier_card, warp_card
+from model_export.data import Digits
+from model_export.evaluate import Evaluation, evaluate
+from model_export.predictors import keras_predictor, load_weights
+from model_export.saved_models import save_classifier, save_warp
+from model_export.verify import ExportRefusedError, verify_classifier, verify_warp
+from model_export.version_folder import version_folder, written_whole
+
+LABELS = [str(digit) for digit in range(10)]
+
+
+def export_classifier(
+    run_folder: Path,
+    digits: Digits,
+    models: Path,
+    name: str = "stn",
+    version: int | None = None,
+) -> tuple[Path, Evaluation]:
+    """Export the classifier of a run folder, with a card that has its test errors.
+
+    Args:
+        run_folder: what `train` left.
+        digits: the test part is what the card's errors are measured on.
+        models: the folder of all servables.
+        name: of the servable.
+        version: its number; the next one when None.
+
+    Returns:
+        The version folder, and what the card says of the errors.
+
+    Raises:
+        FileNotFoundError, ValueError: the run folder does not hold a classifier.
+        FileExistsError: the version is there already.
+        ExportRefusedError: what was written does not answer as the model does.
+    """
+    target = version_folder(models, name, version)
+    model = load_weights(run_folder)
+    training = _read_config(run_folder)
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ExportRefusedError(
+            f"the weights in {run_folder} are not all finite: the training diverged. "
+            "Train again with a lower --learning-rate."
+        )
+    with written_whole(target) as folder:
+        evaluation = evaluate(keras_predictor(model), digits)
+        output_size = evaluation.readings[0].outputs["warped"].shape[1:3]
+        card = classifier_card(name, model, output_size, evaluation, training)
+        save_classifier(model, LABELS, card, folder)
+        verify_classifier(folder, model)
+    return target, evaluation
+
+
+def export_warp(models: Path, version: int | None = None) -> Path:
+    """Export the spatial transformer alone; returns the version folder.
+
+    Args:
+        models: the folder of all servables.
+        version: its number; the next one when None.
+
+    Raises:
+        FileExistsError: the version is there already.
+        ExportRefusedError: what was written does not answer as it should.
+    """
+    target = version_folder(models, "warp", version)
+    with written_whole(target) as folder:
+        save_warp(warp_card(), folder)
+        verify_warp(folder)
+    return target
+
+
+def _read_config(run_folder: Path) -> dict[str, Any]:
+    """Return the settings of a run and the name of its data; none when only weights are there."""
+    path = run_folder / "config.json"
+    return dict(json.loads(path.read_text())) if path.is_file() else {}

@@ -1,0 +1,110 @@
+"""One way to ask a classifier, whether it lies in a run folder or is exported."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from model_export.distortion import CANVAS
+from model_export.session_model import SessionModel
+
+# From uint8 (num, height, width) to arrays by name: probabilities, theta and warped.
+Predictor = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+WEIGHTS = "model.keras"
+_BATCH_SIZE = 500
+
+
+def keras_predictor(model: keras.Model) -> Predictor:
+    """Ask a Keras classifier, in batches."""
+
+    @tf.function
+    def forward(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = model(tf.cast(images, tf.float32) / 255, training=False)
+        return {
+            "probabilities": tf.nn.softmax(outputs["logits"]),
+            "theta": outputs["theta"],
+            "warped": outputs["warped"],
+        }
+
+    return _in_batches(lambda images: {k: v.numpy() for k, v in forward(images).items()})
+
+
+def session_predictor(model: SessionModel) -> Predictor:
+    """Ask an exported classifier, in batches."""
+    return _in_batches(lambda images: model.run("predict", images=images))
+
+
+def load_weights(run_folder: Path) -> keras.Model:
+    """Load the classifier of a run folder.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is no Keras model, or has other inputs and outputs than a classifier of ours.
+    """
+    import stn  # noqa: F401  (registers the layers that the file names)
+
+    path = run_folder / WEIGHTS
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{run_folder} is no run folder: it holds no {WEIGHTS}. 'stn-model train' makes one."
+        )
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is not a Keras model that can be read: {error}") from error
+    outputs = set(model.output) if isinstance(model.output, dict) else set()
+    if model.input_shape[1:] != (CANVAS, CANVAS, 1) or outputs != {"logits", "theta", "warped"}:
+        raise ValueError(
+            f"{path} must map ({CANVAS}, {CANVAS}, 1) to logits, theta and warped; "
+            f"it maps {model.input_shape[1:]} to {sorted(outputs) or model.output}"
+        )
+    return model
+
+
+@contextmanager
+def open_predictor(folder: Path) -> Iterator[Predictor]:
+    """Open a run folder, a version folder, or a servable's folder, of which the newest version.
+
+    Raises:
+        FileNotFoundError: it is none of these.
+        ValueError: what it holds is not a classifier of ours.
+    """
+    if (folder / WEIGHTS).is_file():
+        yield keras_predictor(load_weights(folder))
+        return
+    if not (folder / "saved_model.pb").is_file():
+        versions = [p for p in folder.glob("*/saved_model.pb") if p.parent.name.isdecimal()]
+        if not versions:
+            raise FileNotFoundError(
+                f"{folder} is neither a run folder (with {WEIGHTS}) nor an exported model "
+                "(with saved_model.pb, or numbered versions that have one)"
+            )
+        folder = max(versions, key=lambda path: int(path.parent.name)).parent
+    with SessionModel(folder) as model:
+        _check_signature(model, folder)
+        yield session_predictor(model)
+
+
+def _check_signature(model: SessionModel, folder: Path) -> None:
+    if "predict" not in model.signatures:
+        raise ValueError(
+            f"{folder} is no classifier: it has no signature 'predict', only "
+            f"{', '.join(sorted(model.signatures))}"
+        )
+    shape = [d.size for d in model.signatures["predict"].inputs["images"].tensor_shape.dim]
+    if shape[1:] != [CANVAS, CANVAS, 1]:
+        raise ValueError(f"{folder} takes images {shape}, not {[-1, CANVAS, CANVAS, 1]}")
+
+
+def _in_batches(call: Callable[[Any], dict[str, np.ndarray]]) -> Predictor:
+    def predict(images: np.ndarray) -> dict[str, np.ndarray]:
+        images = images[..., np.newaxis]
+        parts = [call(images[i : i + _BATCH_SIZE]) for i in range(0, len(images), _BATCH_SIZE)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    return predict

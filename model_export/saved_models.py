@@ -1,0 +1,100 @@
+"""The two servables as SavedModels: their signatures, written to a folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from model_export.warp_graph import INTERPOLATIONS, PADDINGS, warp_images
+
+Endpoint = Callable[..., dict[str, tf.Tensor]]
+
+WARP_TYPES = {"warp": tf.float32, "warp_uint8": tf.uint8}
+
+
+def save_classifier(model: keras.Model, labels: list[str], card: str, folder: Path) -> None:
+    """Write the `stn` servable: `predict`, which is also `serving_default`, and `describe`.
+
+    Args:
+        model: from float32 images in [0, 1] to `logits`, `theta` and `warped`.
+        labels: the names of the classes.
+        card: the model card, JSON.
+        folder: where to write; it must not exist, or be empty.
+    """
+    height, width, channels = model.input_shape[1:]
+
+    def predict(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        # TensorFlow Serving enforces no shapes, and a wrong rank in a convolution can abort it.
+        images = tf.ensure_shape(images, [None, height, width, channels])
+        outputs = model(tf.cast(images, tf.float32) / 255, training=False)
+        return {
+            "probabilities": tf.nn.softmax(outputs["logits"]),
+            "theta": outputs["theta"],
+            "warped": outputs["warped"],
+        }
+
+    # A tf.Module that holds a Keras model loads, turns AVAILABLE, and fails at the first request:
+    # its variables are not found. The archive saves those that its endpoints use (and, were the
+    # model tracked besides, each of them twice).
+    archive = keras.export.ExportArchive()
+    images = tf.TensorSpec([None, height, width, channels], tf.uint8, "images")
+    archive.add_endpoint("predict", predict, [images])
+    archive.add_endpoint("describe", _describe({"labels": labels, "card": card}), [])
+    archive.write_out(folder, options=_options(), verbose=False)
+    _drop_empty_assets(folder)
+
+
+def save_warp(card: str, folder: Path) -> None:
+    """Write the `warp` servable: a signature for each type, padding and interpolation.
+
+    `warp` and `warp_uint8` are bilinear with zeros; `warp_border_nearest` and the others say what
+    they are; `describe` gives the card.
+
+    Args:
+        card: JSON.
+        folder: where to write; it must not exist, or be empty.
+    """
+    signatures = {}
+    for name, dtype in WARP_TYPES.items():
+        for padding in PADDINGS:
+            for interpolation in INTERPOLATIONS:
+                function = _warp(dtype, padding, interpolation)
+                signatures[f"{name}_{padding}_{interpolation}"] = function
+        signatures[name] = signatures[f"{name}_zeros_bilinear"]
+    signatures["describe"] = tf.function(_describe({"card": card}), input_signature=[])
+    # There are no variables here, and so no need of Keras.
+    tf.saved_model.save(tf.Module(), folder, signatures=signatures, options=_options())
+    _drop_empty_assets(folder)
+
+
+def _warp(dtype: tf.DType, padding: str, interpolation: str) -> Any:
+    def warp(images: tf.Tensor, theta: tf.Tensor, output_size: tf.Tensor) -> dict[str, tf.Tensor]:
+        images = tf.ensure_shape(images, [None, None, None, None])
+        theta = tf.ensure_shape(theta, [None, 6])
+        output_size = tf.ensure_shape(output_size, [2])
+        return {"warped": warp_images(images, theta, output_size, padding, interpolation)}
+
+    return tf.function(
+        warp,
+        autograph=False,
+        input_signature=[
+            tf.TensorSpec([None, None, None, None], dtype, "images"),
+            tf.TensorSpec([None, 6], tf.float32, "theta"),
+            tf.TensorSpec([2], tf.int32, "output_size"),
+        ],
+    )
+
+
+def _describe(content: dict[str, Any]) -> Endpoint:
+    return lambda: {name: tf.constant(value) for name, value in content.items()}
+
+
+def _drop_empty_assets(folder: Path) -> None:
+    # Version control keeps no empty folders: what is exported should be what is checked out.
+    (folder / "assets").rmdir()
+
+
+def _options() -> tf.saved_model.SaveOptions:
+    return tf.saved_model.SaveOptions(experimental_debug_stripper=True)

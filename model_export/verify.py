@@ -1,0 +1,146 @@
+"""A look at an export as a server will see it, before it gets its name."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from model_export.card import CLASSIFIER_KEYS, WARP_KEYS
+from model_export.data import load_sample
+from model_export.distortion import fixed_set
+from model_export.predictors import keras_predictor
+from model_export.session_model import SessionModel
+from model_export.warp_graph import INTERPOLATIONS, PADDINGS
+
+TOLERANCE = 1e-5
+V1_LOADER = "v1 loader"
+# Ops that need the Python that exported them.
+_FOREIGN_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"}
+
+Run = Callable[..., dict[str, np.ndarray]]
+
+
+class ExportRefusedError(RuntimeError):
+    """What was written would fail in a model server, or answer otherwise than the model."""
+
+
+def verify_classifier(folder: Path, model: keras.Model) -> None:
+    """Check an exported classifier against the Keras model it comes from, through both loaders.
+
+    Raises:
+        ExportRefusedError: it does not load, lacks a part of the contract, or answers otherwise.
+    """
+    images, _ = fixed_set(load_sample().test_images[:4])
+    expected = keras_predictor(model)(images)
+    num_classes = expected["probabilities"].shape[1]
+
+    def check(loader: str, run: Run) -> None:
+        for part in (slice(0, 1), slice(1, 4)):
+            outputs = run("predict", images=images[part][..., np.newaxis])
+            for name, values in expected.items():
+                _compare(f"{loader}: '{name}'", outputs.get(name), values[part])
+        default = run("serving_default", images=images[:1][..., np.newaxis])
+        _compare(f"{loader}: serving_default", default["theta"], expected["theta"][:1])
+        described = run("describe")
+        _check_card(loader, described, CLASSIFIER_KEYS)
+        if described["labels"].shape != (num_classes,):
+            raise ExportRefusedError(
+                f"{loader}: 'describe' must give {num_classes} labels, one for each class; "
+                f"got shape {described['labels'].shape}"
+            )
+
+    _through_both_loaders(folder, check)
+
+
+def verify_warp(folder: Path) -> None:
+    """Check an exported warp: in every signature the identity is exact, and a NaN gives zeros.
+
+    Raises:
+        ExportRefusedError: it does not load, lacks a part of the contract, or answers otherwise.
+    """
+    pixels = np.random.default_rng(0).integers(1, 256, (2, 5, 7, 3))
+    identity = np.array([[1, 0, 0, 0, 1, 0]], np.float32)
+    size = np.array([5, 7], np.int32)
+    endings = ["", *(f"_{p}_{i}" for p in PADDINGS for i in INTERPOLATIONS)]
+
+    def check(loader: str, run: Run) -> None:
+        for name, dtype in (("warp", np.float32), ("warp_uint8", np.uint8)):
+            images = pixels.astype(dtype)
+            # The second loader shares the graphs that all have run in the first.
+            for signature in (name + e for e in (endings if loader == V1_LOADER else [""])):
+                call = {"images": images, "output_size": size}
+                same = run(signature, theta=identity, **call)["warped"]
+                none = run(signature, theta=np.full_like(identity, np.nan), **call)["warped"]
+                if same.dtype != dtype or not np.array_equal(same, images):
+                    raise ExportRefusedError(
+                        f"{loader}: the identity of '{signature}' is not exact"
+                    )
+                if none.any():
+                    raise ExportRefusedError(f"{loader}: '{signature}' of NaN is not zero")
+        _check_card(loader, run("describe"), WARP_KEYS)
+
+    _through_both_loaders(folder, check)
+
+
+def _through_both_loaders(folder: Path, check: Callable[[str, Run], None]) -> None:
+    """Call `check` with each loader's name and its way to call a signature; refuse what fails."""
+    with _refusing("the v1 loader in a Session"), SessionModel(folder) as session:
+        _check_ops(session)
+        check(V1_LOADER, session.run)
+    with _refusing("tf.saved_model.load"):
+        loaded = tf.saved_model.load(str(folder))
+
+        def run(signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+            tensors = {name: tf.constant(value) for name, value in inputs.items()}
+            outputs = loaded.signatures[signature](**tensors)
+            return {name: value.numpy() for name, value in outputs.items()}
+
+        check("tf.saved_model.load", run)
+
+
+@contextmanager
+def _refusing(loader: str) -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.OpError, FileNotFoundError, KeyError, TypeError, ValueError) as error:
+        lines = str(error).strip().splitlines() or [""]
+        raise ExportRefusedError(
+            f"the export fails in {loader}: {type(error).__name__}: {lines[0]}"
+        ) from error
+
+
+def _check_ops(model: SessionModel) -> None:
+    definition = model.meta_graph.graph_def
+    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
+    if foreign := {node.op for node in nodes} & _FOREIGN_OPS:
+        raise ExportRefusedError(
+            f"the graph calls back into Python ({', '.join(sorted(foreign))}), which a model "
+            "server has not. Use TensorFlow operations instead."
+        )
+    if any(node.attr["_XlaMustCompile"].b for node in nodes if "_XlaMustCompile" in node.attr):
+        raise ExportRefusedError(
+            "the graph insists on XLA (jit_compile=True), which model servers have switched off"
+        )
+
+
+def _check_card(loader: str, described: dict[str, np.ndarray], keys: set[str]) -> None:
+    card = json.loads(np.asarray(described["card"]).item())
+    if missing := keys - set(card):
+        raise ExportRefusedError(f"{loader}: the card lacks {', '.join(sorted(missing))}")
+
+
+def _compare(what: str, got: np.ndarray | None, expected: np.ndarray) -> None:
+    if got is None or got.shape != expected.shape:
+        shape = None if got is None else got.shape
+        raise ExportRefusedError(f"{what} must have shape {expected.shape}; got {shape}")
+    # Written so that a NaN, on either side, is refused.
+    difference = np.abs(got - expected).max()
+    if not difference <= TOLERANCE:
+        raise ExportRefusedError(
+            f"{what} differs from the Keras model by {difference:.3g}; at most {TOLERANCE:g} is "
+            "rounding"
+        )
