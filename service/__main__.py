@@ -1,8 +1,10 @@
 """`stn-serve`: start the gateway."""
 
 import logging
+import socket
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
     app = create_app(settings)
-    server = _Server(_uvicorn_config(app, settings), app.state.catalogue)
+    server = _Server(_uvicorn_config(app, settings), app)
     try:
         server.run()
     except ServiceError as error:
@@ -52,7 +54,7 @@ def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         port=settings.port,
         loop="uvloop",
         http="httptools",
-        lifespan="on",
+        lifespan="off",
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -62,20 +64,36 @@ def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Says in plain words what it serves and where, once it does."""
+    """Says in plain words what it serves and where, or why it does not, and ends well when told.
 
-    def __init__(self, config: uvicorn.Config, catalogue: Catalogue) -> None:
+    It starts and stops the application itself: uvicorn would log a failure as a stack trace, and
+    end by the signal that stopped it, which looks like a crash to whoever watches.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
-        self._catalogue = catalogue
+        self._app = app
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, serve, and stop it."""
+        with self.capture_signals():
+            async with self._app.router.lifespan_context(self._app):
+                await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at the first signal; a second one does not wait for requests in flight."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
         if not self.started:
             return
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         print(f"stn-serving {package_version()} answers on {address}", flush=True)
-        for line in describe_models(self._catalogue):
+        for line in describe_models(self._app.state.catalogue):
             print(f"  {line}")
         print(f"  try it:  curl -F image=@digit.png {address}/predict")
         print(f"  explore: {address}/docs", flush=True)

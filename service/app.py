@@ -64,6 +64,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         description=_DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
+        # It would send callers on to whatever their Host header names.
+        redirect_slashes=False,
     )
     app.state.catalogue = catalogue
     Routes(inference, catalogue, settings).add_to(app.router)

@@ -113,7 +113,7 @@ class EmbeddedBackend:
                 f"above {servable}."
             )
         for version in versions:
-            self._models[servable][int(version.name)] = _LoadedModel(version)
+            self._models[servable][int(version.name)] = _load_model(version)
         labels = folder / "labels.json"
         self._labels[servable] = json.loads(labels.read_text()) if labels.is_file() else {}
 
@@ -129,6 +129,15 @@ class EmbeddedBackend:
         if version not in versions:
             raise UnknownVersion(f"{servable} has no version {version}; it has {sorted(versions)}")
         return versions[version]
+
+
+def _load_model(folder: Path) -> "_LoadedModel":
+    try:
+        return _LoadedModel(folder)
+    except InternalError:
+        raise
+    except Exception as error:  # TensorFlow raises many kinds
+        raise InternalError(f"{folder} cannot be loaded as a SavedModel: {error}") from error
 
 
 class _LoadedModel:

@@ -102,13 +102,14 @@ class Routes:
                 f"there is no model {describe(name)}; there is {known}",
                 (FieldError("name", describe(name), known),),
             )
-        options = dict(request.query_params)
-        if set(options) - {"version", "label"}:
+        submission = Submission()
+        submission.add_options(request.query_params.multi_items())
+        if set(submission.options) - {"version", "label"}:
             raise UnknownOption("the options here are version, label")
-        selector = read_predict_options(options).selector
+        selector = read_predict_options(submission.options).selector
         servable = servables[name]
         summary = answers.servable_summary(servable)
-        if servable.latest() is not None or options:
+        if servable.latest() is not None or submission.options:
             summary.update(answers.model_details(await servable.choose(selector)))
         return json_answer(summary)
 

@@ -22,6 +22,8 @@ from service.options import describe
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 # Of an object, or the white space before it; no picture begins so.
 _JSON_STARTS = (b"{", b" ", b"\t", b"\r", b"\n")
+# Neither base64 nor a data URI holds many commas; a million tiny lists would cost a gigabyte.
+_MAX_JSON_COMMAS = 10_000
 _MAX_PARTS = 256
 _MAX_OPTION_BYTES = 4096
 _DATA_URI = re.compile(r"data:[\w.+/-]{0,100}(;[\w=.+-]{1,100}){0,4};base64,", re.ASCII)
@@ -107,6 +109,8 @@ def read_submission(
 
 
 def _read_json(body: bytes, submission: Submission) -> None:
+    if body.count(b",") > _MAX_JSON_COMMAS:
+        raise MalformedRequest("the JSON body has too many members; send images and options alone")
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -1,0 +1,43 @@
+"""Pictures that go out."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from service.images import decode_for_warp, encode_png, open_image
+from tests.service.pictures import PNG_SIGNATURE, noise
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [(5, 7), (1, 1)])
+def test_pixels_survive(channels: int, size: tuple[int, int]) -> None:
+    pixels = noise(*size, channels)
+
+    again = decode_for_warp(open_image(encode_png(pixels), 100))
+
+    np.testing.assert_array_equal(again, pixels)
+
+
+def test_sixteen_bits_survive() -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (5, 7, 1)).astype(np.uint16)
+
+    again = decode_for_warp(open_image(encode_png(pixels), 100))
+
+    assert again.dtype == np.uint16
+    np.testing.assert_array_equal(again, pixels)
+
+
+def test_nothing_but_pixels_is_written() -> None:
+    """No time, no software, no profile: header, data, end."""
+    content = encode_png(noise(5, 7))
+
+    chunks, place = [], len(PNG_SIGNATURE)
+    while place < len(content):
+        length = int.from_bytes(content[place : place + 4], "big")
+        chunks.append(content[place + 4 : place + 8])
+        place += length + 12
+    assert chunks == [b"IHDR", b"IDAT", b"IEND"]
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.info == {}

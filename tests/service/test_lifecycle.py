@@ -1,0 +1,112 @@
+"""How the gateway starts, what it says, and how it ends."""
+
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service.gateway_process import run_gateway, start_gateway
+from tests.service.pictures import encoded, photo
+
+IDENTITY = {"theta": "1,0,0,0,1,0"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_it_says_what_it_serves_finishes_what_is_in_flight_and_ends_well(
+    number: signal.Signals, models_folder: Path
+) -> None:
+    """A request half sent when the signal comes is still answered; then the exit status is 0."""
+    picture = encoded(photo(400, 600))
+    with start_gateway(models_folder) as gateway:
+        said = "\n".join(gateway.said)
+        assert "/predict: stn version 1, 10 classes" in said
+        assert "/warp:    warp version 1" in said
+        assert f"{gateway.url}/docs" in said
+
+        host, port = gateway.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            head = (
+                "POST /warp?theta=1,0,0,0,1,0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                f"Content-Type: image/png\r\nContent-Length: {len(picture)}\r\n\r\n"
+            )
+            connection.sendall(head.encode() + picture[:1000])
+            # Another request shows that the first has reached the gateway.
+            assert httpx.get(f"{gateway.url}/livez").status_code == 200
+            gateway.signal(number)
+            _wait_until_refused(gateway.url)
+            connection.sendall(picture[1000:])
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert encoded_size(answer) == (600, 400)
+
+        status, output = gateway.ended()
+    assert status == 0, output
+    assert "Traceback" not in output
+
+
+def encoded_size(answer: bytes) -> tuple[int, int]:
+    body = answer.partition(b"\r\n\r\n")[2]
+    return int.from_bytes(body[16:20], "big"), int.from_bytes(body[20:24], "big")
+
+
+def _wait_until_refused(url: str) -> None:
+    """Wait until no new connection is taken: the signal has arrived."""
+    while True:
+        try:
+            httpx.get(f"{url}/livez")
+        except httpx.TransportError:
+            return
+        threading.Event().wait(0.02)
+
+
+def test_a_port_in_use_is_said_in_words(models_folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        run = run_gateway("--models", str(models_folder), "--port", str(port))
+
+    assert run.returncode != 0
+    assert "address already in use" in run.stderr
+    assert str(port) in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_folder_without_models_is_said_in_words(tmp_path: Path) -> None:
+    """With how to mend it."""
+    run = run_gateway("--models", str(tmp_path))
+
+    assert run.returncode == 1
+    assert f"{tmp_path / 'stn'} holds no version of the model" in run.stderr
+    assert "stn-model export" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_folder_that_is_no_model_is_said_in_words(tmp_path: Path) -> None:
+    for servable in ("stn", "warp"):
+        (tmp_path / servable / "1").mkdir(parents=True)
+
+    run = run_gateway("--models", str(tmp_path))
+
+    assert run.returncode == 1
+    assert str(tmp_path / "stn" / "1") in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_all_bad_settings_are_told_at_once(tmp_path: Path) -> None:
+    run = run_gateway("--models", str(tmp_path / "none"), "--port", "99999", "--max-pixels", "0")
+
+    assert run.returncode == 2
+    lines = run.stderr.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("stn-serve: --port (STN_PORT): ")
+    assert lines[1].startswith("stn-serve: --models (STN_MODELS): ")
+    assert "no such folder" in lines[1]
+    assert lines[2].startswith("stn-serve: --max-pixels (STN_MAX_PIXELS): ")
+    assert all("got" in line for line in lines)

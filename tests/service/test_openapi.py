@@ -1,0 +1,190 @@
+"""The OpenAPI document is true: every route is in it, and answers are as it says."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+
+from service import schemas
+from service.app import create_app
+from service.settings import Settings
+from tests.service.fakes import FakeBackend, gateway_on
+from tests.service.pictures import encoded
+
+PICTURE = encoded(np.full((4, 6), 255, np.uint8))
+ROUTES = {
+    ("post", "/predict"),
+    ("post", "/predict/batch"),
+    ("post", "/warp"),
+    ("get", "/models"),
+    ("get", "/models/{name}"),
+    ("get", "/livez"),
+    ("get", "/readyz"),
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return create_app(Settings()).openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Return every object in a JSON document."""
+    if isinstance(value, dict):
+        yield value
+        for child in value.values():
+            yield from nodes(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from nodes(child)
+
+
+def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert document["info"]["title"] == "stn-serving"
+    assert document["info"]["version"]
+
+
+def test_every_route_is_there_with_a_sentence(document: dict[str, Any]) -> None:
+    assert {(method, path) for method, path, _ in operations(document)} == ROUTES
+    for _, _, operation in operations(document):
+        assert operation["summary"] or operation["description"]
+        assert operation["responses"]["200"]
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    references = {node["$ref"] for node in nodes(document) if "$ref" in node}
+
+    assert references
+    for reference in references:
+        target: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            target = target[step]
+
+
+def test_every_parameter_is_whole(document: dict[str, Any]) -> None:
+    """Name, place and schema; each name in braces of a path is a parameter of it."""
+    for _, path, operation in operations(document):
+        parameters = operation.get("parameters", [])
+        for parameter in parameters:
+            assert parameter["name"]
+            assert parameter["in"] in ("query", "path", "header")
+            assert parameter["schema"]
+        in_path = {p["name"] for p in parameters if p["in"] == "path"}
+        assert in_path == set(re.findall(r"{(\w+)}", path))
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/warp"])
+def test_the_options_are_documented_as_query_form_and_json_alike(
+    document: dict[str, Any], path: str
+) -> None:
+    operation = document["paths"][path]["post"]
+    options = {p["name"] for p in operation["parameters"] if p["in"] == "query"}
+    content = operation["requestBody"]["content"]
+    image = "images" if path == "/predict/batch" else "image"
+
+    form = set(content["multipart/form-data"]["schema"]["properties"])
+    body = set(content["application/json"]["schema"]["properties"])
+
+    assert body == options | {image}
+    assert form == options | {"image"}
+    raw = {"image/png", "image/jpeg", "image/webp"}
+    assert raw <= set(content) or path == "/predict/batch"
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+def test_the_options_of_predict_are_those_that_are_read(
+    document: dict[str, Any], path: str
+) -> None:
+    """As the error for an unknown one lists them."""
+    names = [p["name"] for p in document["paths"][path]["post"]["parameters"]]
+
+    assert sorted(names) == sorted(listed_by("/predict"))
+
+
+def test_the_options_of_warp_are_those_that_are_read(document: dict[str, Any]) -> None:
+    names = [p["name"] for p in document["paths"]["/warp"]["post"]["parameters"]]
+
+    assert sorted(names) == sorted(listed_by("/warp"))
+
+
+def listed_by(path: str) -> list[str]:
+    async def ask() -> list[str]:
+        async with gateway_on(FakeBackend()) as (client, _):
+            answer = await client.post(path, content=PICTURE, params={"no-such": "1"})
+            listed: str = answer.json()["errors"][0]["expected"]
+            return listed.split(", ")
+
+    return asyncio.run(ask())
+
+
+def test_errors_are_documented_as_problem_documents(document: dict[str, Any]) -> None:
+    for _, path, operation in operations(document):
+        for status, response in operation["responses"].items():
+            if int(status) >= 400 and (path, status) != ("/readyz", "503"):
+                reference = response["content"]["application/problem+json"]["schema"]["$ref"]
+                assert reference.endswith("/Problem")
+
+
+THETA = {"theta": "1,0,0,0,1,0"}
+SAMPLES: list[tuple[str, str, dict[str, Any], type[BaseModel]]] = [
+    ("POST", "/predict", {}, schemas.Prediction),
+    ("POST", "/predict", {"include": "warped", "top_k": "1"}, schemas.Prediction),
+    ("POST", "/predict/batch", {}, schemas.PredictionBatch),
+    ("POST", "/warp", THETA, schemas.WarpedImage),
+    ("GET", "/models", {}, schemas.ModelList),
+    ("GET", "/models/stn", {}, schemas.ModelDetails),
+    ("GET", "/models/warp", {}, schemas.ModelDetails),
+    ("GET", "/livez", {}, schemas.Status),
+    ("GET", "/readyz", {}, schemas.Status),
+    ("POST", "/predict", {"fit": "zoom"}, schemas.Problem),
+    ("POST", "/predict", {"zoom": "1"}, schemas.Problem),
+    ("GET", "/models/nobody", {}, schemas.Problem),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "schema"), SAMPLES, ids=[f"{m} {p} {q}" for m, p, q, _ in SAMPLES]
+)
+def test_an_answer_is_as_its_schema_says(
+    method: str, path: str, params: dict[str, str], schema: type[BaseModel]
+) -> None:
+    """Nothing is missing, nothing is left undocumented, and nothing is of another type."""
+
+    async def ask() -> None:
+        async with gateway_on(FakeBackend()) as (client, _):
+            answer = await client.request(
+                method,
+                path,
+                params=params,
+                content=PICTURE if method == "POST" else None,
+                headers={"accept": "application/json"},
+            )
+            parsed = schema.model_validate_json(answer.content, strict=True, extra="forbid")
+            assert parsed.model_dump(exclude_unset=True) == answer.json()
+
+    asyncio.run(ask())
+
+
+def test_an_answer_that_is_not_ready_is_as_its_schema_says() -> None:
+    async def ask() -> None:
+        backend = FakeBackend()
+        del backend.known["stn"]["predict"]
+        async with gateway_on(backend) as (client, _):
+            schemas.Status.model_validate_json((await client.get("/readyz")).content)
+            models = await client.get("/models")
+            schemas.ModelList.model_validate_json(models.content, strict=True, extra="forbid")
+
+    asyncio.run(ask())
