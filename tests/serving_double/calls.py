@@ -1,0 +1,71 @@
+"""What happens to a call besides its answer: it is noted, delayed, lost."""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import asdict
+from typing import Any
+
+import grpc
+
+from tests.serving_double.faults import Fault, Occasion
+from tests.serving_double.refusals import Refusal
+
+_NOTED = 10_000
+
+
+class CallLog:
+    """The last calls, oldest first."""
+
+    def __init__(self) -> None:
+        self._calls: deque[dict[str, Any]] = deque(maxlen=_NOTED)
+
+    def note(self, occasion: Occasion, version: int = 0, outputs: Sequence[str] = ()) -> None:
+        """Remember a call that reached the server."""
+        call = asdict(occasion) | {"version": version, "outputs": list(outputs)}
+        del call["first_pixels"]
+        self._calls.append(call)
+
+    def count(self) -> int:
+        """Return how many there were since they were last taken."""
+        return len(self._calls)
+
+    def take(self) -> list[dict[str, Any]]:
+        """Return the calls since this was last asked."""
+        return [self._calls.popleft() for _ in range(len(self._calls))]
+
+
+def suffer(befallen: Sequence[Fault], context: grpc.ServicerContext | None = None) -> None:
+    """Let happen what happens before an answer.
+
+    Raises:
+        Refusal: a fault says so.
+    """
+    for fault in befallen:
+        match fault.kind:
+            case "slow":
+                time.sleep(fault.milliseconds / 1000)
+            case "hang":
+                wait_until_given_up(context, Future())
+            case "die":
+                os._exit(134)
+            case "error":
+                raise Refusal(grpc.StatusCode[fault.code], fault.message)
+
+
+def wait_until_given_up(context: Any, answer: "Future[Any]") -> None:
+    """Wait for an answer, but not longer than the caller does.
+
+    Raises:
+        Refusal: the caller went away, so that nobody reads this.
+    """
+    over = threading.Event()
+    answer.add_done_callback(lambda _: over.set())
+    if not context.add_callback(over.set):
+        over.set()
+    over.wait()
+    if not answer.done():
+        raise Refusal(grpc.StatusCode.CANCELLED, "the caller gave up")
