@@ -8,7 +8,13 @@ from typing import Generic, Protocol, TypeVar
 from service.backend import Arrays, Backend, Call, SignatureSpec, VersionStatus
 from service.canary import Canaries
 from service.contract import Classifier, Warper
-from service.errors import ContractBroken, NotReady, ServiceError, UnknownVersion
+from service.errors import (
+    BatchRejected,
+    ContractBroken,
+    NotReady,
+    ServiceError,
+    UnknownVersion,
+)
 from service.options import Selector
 
 log = logging.getLogger("stn_serving")
@@ -118,15 +124,15 @@ class Servable(Generic[Model]):
             self.trouble, self._was_away = error.detail, True
             return
         available = {s.version for s in self.statuses if s.state == "AVAILABLE"}
-        # After an absence the same number may stand for another model: read all of them anew.
-        keep = set() if self._was_away else available
-        self._was_away = False
         for known in (self.models, self.problems):
-            for version in set(known) - keep:
+            for version in set(known) - available:
                 del known[version]
+        # After an absence the same number may stand for another model: read all of them anew.
+        known_versions = set() if self._was_away else {*self.models, *self.problems}
         try:
-            for version in sorted(available - set(self.models) - set(self.problems)):
+            for version in sorted(available - known_versions):
                 await self._admit(version)
+            self._was_away = False
             model = self.latest()
             if model is not None:
                 await self._canaries.check(self._backend, model, _soon())
@@ -146,11 +152,13 @@ class Servable(Generic[Model]):
                 described = await self._backend.run(call, _soon())
             model = self._read(self.name, version, signatures, described)
             await self._canaries.warm(self._backend, model, _soon())
-        except ContractBroken as error:
+        except (BatchRejected, ContractBroken) as error:
+            self.models.pop(version, None)
             self.problems[version] = error.detail
             log.error("%s", error.detail)
         else:
             self.models[version] = model
+            self.problems.pop(version, None)
             log.info("%s version %d is in use", self.name, version)
 
     async def _resolve(self, label: str) -> int:
