@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from model_export.batching import MAX_BATCH_SIZE
 from model_export.distortion import CLOSE, RTS
 from model_export.evaluate import Evaluation
 from model_export.warp_graph import INTERPOLATIONS, PADDINGS
@@ -19,9 +20,6 @@ CONVENTION = (
     " x grows to the right, y downwards; -1 and +1 are the centres of the first and last pixel; row"
     " one gives x, row two y (grid_sample with align_corners=True)"
 )
-
-# More images than this in one request gain nothing, and only use memory.
-MAX_BATCH_SIZE = 64
 
 COMMON_KEYS = {"name", "task", "convention", "tensorflow_version", "created"}
 CLASSIFIER_KEYS = COMMON_KEYS | {
@@ -72,7 +70,7 @@ def classifier_card(
             **evaluation.as_dict(),
             "training_data": {
                 "data_set": f"{training.get('data', 'unknown')} training",
-                "distortion": f"{RTS.describe()}; in part closer: {CLOSE.describe()}",
+                "distortion": _mixture(settings.get("share_close", 0)),
             },
             "training": settings,
             "num_parameters": model.count_params(),
@@ -91,6 +89,11 @@ def warp_card() -> str:
             "interpolations": list(INTERPOLATIONS),
         }
     )
+
+
+def _mixture(share_close: float) -> str:
+    closer = f"; a share of {share_close:g} of them closer: {CLOSE.describe()}"
+    return RTS.describe() + (closer if share_close else "")
 
 
 def weights_digest(model: keras.Model) -> str:

@@ -45,7 +45,7 @@ class LocalizerHealth:
                 "network is a fixed crop, whatever its error. Train anew with a lower "
                 "--localizer-rate."
             )
-        if not all(correlation >= 0.5 for correlation in self.centre_correlation):
+        if min(self.centre_correlation) < 0.5:
             x, y = self.centre_correlation
             raise DeadLocalizerError(
                 "the localizer does not follow the digit: the centre it looks at correlates with "

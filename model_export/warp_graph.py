@@ -71,7 +71,8 @@ def warp_images(
         if interpolation == "nearest":
             return read(image, tf.round(x), tf.round(y))
         warped = _bilinear(lambda x, y: read(image, x, y), x, y, last_x + ring, last_y + ring)
-        return warped if images.dtype == tf.float32 else _rounded(warped, images.dtype)
+        # A mixture of values from 0 to 255, once rounded, lies there too.
+        return warped if images.dtype == tf.float32 else tf.cast(tf.round(warped), images.dtype)
 
     warped = _in_bands(band, num_images, output_size, images.dtype)
     return tf.cond(
@@ -168,10 +169,6 @@ def _bilinear(
 
     upper = along_x(top)
     return upper + share_y * (along_x(bottom) - upper)
-
-
-def _rounded(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    return tf.saturate_cast(tf.round(values), dtype)
 
 
 def _in_bands(
