@@ -33,6 +33,10 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 _ORIENTATION_TAG = 0x0112
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _MODE_OF_CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+# Each scan of a progressive JPEG passes over all its pixels; some ten are usual, and 40 bytes make
+# one. The marker cannot occur within a scan.
+_MAX_JPEG_SCANS = 64
+_JPEG_SCAN = b"\xff\xda"
 # A JPEG is decoded at no less than this many times the size it is then resized to.
 _JPEG_OVERSAMPLING = 2
 
@@ -77,13 +81,15 @@ def open_image(content: bytes, max_pixels: int) -> Image.Image:
     Raises:
         MissingImage: there are no bytes.
         UnsupportedFormat: it is something else.
-        UndecodableImage: the header is broken.
+        UndecodableImage: the header is broken, or decoding would take too long.
         TooManyPixels: it is too large.
         AnimatedImage: it has several frames.
     """
     if not content:
         raise MissingImage("the image is empty (0 bytes); send a PNG, JPEG or WebP file")
     kind = _sniff(content)
+    if kind == "JPEG" and content.count(_JPEG_SCAN) > _MAX_JPEG_SCANS:
+        raise UndecodableImage(f"the JPEG has more than {_MAX_JPEG_SCANS} scans; save it anew")
     try:
         image = Image.open(io.BytesIO(content), formats=[kind])
     except Exception as error:

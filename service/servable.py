@@ -5,6 +5,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
+import numpy as np
+
 from service.backend import Arrays, Backend, Call, SignatureSpec, VersionStatus
 from service.canary import Canaries
 from service.contract import Classifier, Warper
@@ -145,11 +147,7 @@ class Servable(Generic[Model]):
     async def _admit(self, version: int) -> None:
         try:
             signatures = await self._backend.signatures(self.name, version)
-            described: Arrays = {}
-            if "describe" in signatures:
-                outputs = tuple(signatures["describe"].outputs)
-                call = Call(self.name, version, "describe", {}, outputs)
-                described = await self._backend.run(call, _soon())
+            described = await self._describe(version, signatures)
             model = self._read(self.name, version, signatures, described)
             await self._canaries.warm(self._backend, model, _soon())
         except (BatchRejected, ContractBroken) as error:
@@ -160,6 +158,21 @@ class Servable(Generic[Model]):
             self.models[version] = model
             self.problems.pop(version, None)
             log.info("%s version %d is in use", self.name, version)
+
+    async def _describe(self, version: int, signatures: Mapping[str, SignatureSpec]) -> Arrays:
+        # A model server that batches this servable refuses signatures without rows of input.
+        if "describe_batched" in signatures:
+            outputs = tuple(signatures["describe_batched"].outputs)
+            inputs = {"rows": np.zeros(1, np.uint8)}
+            call = Call(self.name, version, "describe_batched", inputs, outputs)
+            described = await self._backend.run(call, _soon())
+            return {name: value[0] for name, value in described.items() if value.shape[:1] == (1,)}
+        if "describe" in signatures:
+            outputs = tuple(signatures["describe"].outputs)
+            return await self._backend.run(
+                Call(self.name, version, "describe", {}, outputs), _soon()
+            )
+        return {}
 
     async def _resolve(self, label: str) -> int:
         now = asyncio.get_running_loop().time()
