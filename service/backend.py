@@ -70,11 +70,13 @@ class Backend(Protocol):
 
     Attributes:
         name: what to call it in messages.
-        calls_in_flight: how many predictions at the same time are worth it.
+        max_predict_calls: how many calls of a classifier at the same time are worth it.
+        max_warp_calls: how many warps at the same time it takes.
     """
 
     name: str
-    calls_in_flight: int
+    max_predict_calls: int
+    max_warp_calls: int
 
     async def start(self) -> None:
         """Make ready: load models, or open the channel."""

@@ -44,8 +44,9 @@ class EmbeddedBackend:
     """
 
     name = "embedded"
-    # One thread computes; a second call would only wait behind it.
-    calls_in_flight = 1
+    # One thread computes for each servable; a second call would only wait behind the first.
+    max_predict_calls = 1
+    max_warp_calls = 1
 
     def __init__(self, folder: Path, servables: Sequence[str]) -> None:
         self._folder = folder

@@ -99,8 +99,9 @@ class Inference:
         self._catalogue = catalogue
         self._pool = pool
         self._max_pixels = max_pixels
+        self._warps = asyncio.Semaphore(backend.max_warp_calls)
         self._batcher: MicroBatcher[_Group, np.ndarray, _Row] = MicroBatcher(
-            self._run_batch, max_batch_size, backend.calls_in_flight
+            self._run_batch, max_batch_size, backend.max_predict_calls
         )
 
     async def predict(
@@ -220,7 +221,8 @@ class Inference:
             },
             outputs=("warped",),
         )
-        outputs = await self._backend.run(call, deadline)
+        async with self._warps:
+            outputs = await self._backend.run(call, deadline)
         pixels: np.ndarray = check_warped(model, outputs, (1, *size, picture.shape[2]), dtype)[0]
         return pixels if dtype == "uint8" else pixels.round().astype(np.uint16)
 

@@ -87,8 +87,10 @@ class ModelServerBackend:
     """
 
     name = "model server"
-    # While one call computes, the next is on its way; more only fills the server's queue.
-    calls_in_flight = 2
+    # While one call computes, the next is on its way; more only fills the server's queue. Past four
+    # calls for each of its processors, the health checks included, it refuses ("Threadpool").
+    max_predict_calls = 2
+    max_warp_calls = 4
 
     def __init__(self, address: ModelServerAddress, max_elements: int) -> None:
         self._address = address

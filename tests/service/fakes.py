@@ -85,7 +85,8 @@ class FakeBackend:
     """
 
     name = "fake"
-    calls_in_flight = 1
+    max_predict_calls = 1
+    max_warp_calls = 1
 
     def __init__(self) -> None:
         self.fault: Fault | None = None

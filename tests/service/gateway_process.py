@@ -1,16 +1,25 @@
 """The gateway as a process of its own, as people start it."""
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 ROOT = Path(__file__).parents[2]
 _TIMEOUT_SECONDS = 120
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment without what its owner has set for a gateway."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("STN_")}
 
 
 @dataclass
@@ -30,6 +39,13 @@ class Gateway:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    def wait_until_ready(self) -> None:
+        """Wait until it can answer requests."""
+        end = time.monotonic() + _TIMEOUT_SECONDS
+        while httpx.get(f"{self.url}/readyz").status_code != 200:
+            assert time.monotonic() < end, httpx.get(f"{self.url}/readyz").text
+            time.sleep(0.1)
+
     def ended(self) -> tuple[int, str]:
         """Wait until it has ended; return its exit status and what it printed since."""
         output, _ = self.process.communicate(timeout=_TIMEOUT_SECONDS)
@@ -41,7 +57,12 @@ def start_gateway(models: Path, *flags: str) -> Iterator[Gateway]:
     """Start the gateway on a free port, wait until it answers, and stop it in the end."""
     command = [sys.executable, "-m", "service", "--models", str(models), "--port", "0", *flags]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         try:
             said: list[str] = []
@@ -62,6 +83,7 @@ def run_gateway(*flags: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "service", *flags],
         cwd=ROOT,
+        env=_environment(),
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_SECONDS,

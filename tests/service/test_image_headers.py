@@ -159,6 +159,20 @@ def test_a_bomb_is_refused_without_memory(kind: str) -> None:
     assert kilobytes < 16 * 1024, f"{kilobytes} KB for {num_bytes} bytes"
 
 
+def with_scans(count: int) -> bytes:
+    """Return a progressive JPEG with this many scans: its last one again and again."""
+    content = encoded(photo(64, 64), "JPEG", progressive=True)
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    return content[:-2] + scan * (count - content.count(b"\xff\xda")) + content[-2:]
+
+
+def test_a_jpeg_of_countless_scans_is_refused() -> None:
+    """Each takes 40 bytes, and a pass over all pixels: a small file can take hours to decode."""
+    assert decode_for_warp(open_image(with_scans(60), LIMIT)).shape == (64, 64, 3)
+    with pytest.raises(UndecodableImage, match="more than 64 scans"):
+        open_image(with_scans(65), LIMIT)
+
+
 def metadata_bomb(name: bytes, before_pixels: bool) -> bytes:
     unpacked = zlib.compress(b"\0" * 50_000_000)
     data = {

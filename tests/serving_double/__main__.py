@@ -1,5 +1,6 @@
 """`python -m tests.serving_double --models models --port 8500` serves until SIGTERM."""
 
+import logging
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ def main(arguments: Sequence[str]) -> int:
     """Serve, and return the exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # It takes seconds to load TensorFlow, and `--help` should not.
     from tests.serving_double.flags import read_flags
     from tests.serving_double.refusals import Refusal

@@ -49,7 +49,7 @@ def control_handler(
 def _json_method(function: Callable[..., Any]) -> Any:
     def call(request: dict[str, Any], context: grpc.ServicerContext) -> Any:
         try:
-            return {"answer": function(**request)}
+            return function(**request)
         except (TypeError, ValueError) as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
 

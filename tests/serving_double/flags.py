@@ -20,7 +20,6 @@ _IGNORED = (
     "tensorflow_intra_op_parallelism",
     "tensorflow_inter_op_parallelism",
     "per_process_gpu_memory_fraction",
-    "grpc_channel_arguments",
     "enable_model_warmup",
     "num_request_iterations_for_warmup",
     "enable_grpc_healthcheck_service",
@@ -65,6 +64,9 @@ def read_flags(arguments: Sequence[str]) -> Options:
         tensor_content=flags.tensor_content,
         abort_on_wrong_rank=flags.abort_on_wrong_rank,
         wait=flags.wait,
+        config_file=Path(flags.model_config_file) if flags.model_config_file else None,
+        config_poll_seconds=flags.model_config_file_poll_wait_seconds,
+        channel_arguments=_channel_arguments(flags.grpc_channel_arguments),
         labels_before_available=flags.allow_version_labels_for_unavailable_models,
     )
 
@@ -100,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--ssl_config_file", default="")
     add("--batching_parameters_file", default="")
     add("--file_system_poll_wait_seconds", type=float, default=0.5)
+    add("--model_config_file_poll_wait_seconds", type=float, default=0.0)
+    add("--grpc_channel_arguments", default="", help="key=value,key=value")
     _add_switch(parser, "--enable_batching")
     _add_switch(parser, "--enable_per_model_batching_parameters")
     _add_switch(parser, "--tensor-content", "--enable_serialization_as_tensor_content")
@@ -132,6 +136,11 @@ def _configs_below(models: Path, latest: int | None, labels: Sequence[str]) -> l
         for folder in sorted(models.iterdir())
         if folder.is_dir() and not folder.name.startswith(".")
     ]
+
+
+def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
+    pairs = [pair.partition("=") for pair in text.split(",") if pair]
+    return tuple((key, int(value) if value.isdigit() else value) for key, _, value in pairs)
 
 
 def _certificate(file: Path) -> tuple[bytes, bytes]:

@@ -121,12 +121,9 @@ class ServingDoubleProcess:
     def _control(self, method: str, **request: Any) -> Any:
         if self._channel is None:
             self._channel = grpc.insecure_channel(self.address)
-        call: Any = self._channel.unary_unary(
-            f"/stn.double.Control/{method}",
-            request_serializer=lambda document: json.dumps(document).encode(),
-            response_deserializer=json.loads,
-        )
-        return call(request, timeout=30, wait_for_ready=True)["answer"]
+        call: Any = self._channel.unary_unary(f"/stn.double.Control/{method}")
+        answer = call(json.dumps(request).encode(), timeout=30, wait_for_ready=True)
+        return json.loads(answer)
 
     def _running(self) -> "subprocess.Popen[str]":
         assert self._process is not None, "the double does not run"

@@ -3,17 +3,19 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf import text_format
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from tests.serving_double import refusals
 from tests.serving_double.batching import BatchingParameters, read_batching_parameters
 from tests.serving_double.calls import CallLog
-from tests.serving_double.configuration import ServableConfig
+from tests.serving_double.configuration import ServableConfig, read_config_file
 from tests.serving_double.control import SERVICE as CONTROL
 from tests.serving_double.control import control_handler
 from tests.serving_double.faults import FaultBook
@@ -37,6 +39,9 @@ class Options:
         certificate: `(private key, chain)` in PEM, to speak TLS.
         max_calls: most calls at the same time.
         poll_seconds: between looks into the folders; 0 looks once.
+        config_file: where the servables are named.
+        config_poll_seconds: between looks into that file; 0 looks once.
+        channel_arguments: of gRPC.
         batching: the parameters for all models, None for no batching.
         batching_per_model: batch only versions that bring their own parameters.
         tensor_content: answer raw bytes instead of typed fields.
@@ -51,6 +56,9 @@ class Options:
     certificate: tuple[bytes, bytes] | None = None
     max_calls: int = 8
     poll_seconds: float = 0.5
+    config_file: Path | None = None
+    config_poll_seconds: float = 0.0
+    channel_arguments: tuple[tuple[str, int | str], ...] = ()
     batching: BatchingParameters | None = None
     batching_per_model: bool = False
     tensor_content: bool = False
@@ -96,6 +104,7 @@ class ServingDouble:
                 ("grpc.max_receive_message_length", _LARGEST_MESSAGE),
                 ("grpc.max_send_message_length", _LARGEST_MESSAGE),
                 ("grpc.so_reuseport", 0),
+                *options.channel_arguments,
             ],
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
@@ -119,7 +128,9 @@ class ServingDouble:
         port = self._listen(self._options, address or self._options.address)
         self._server.start()
         if self._options.poll_seconds:
-            threading.Thread(target=self._poll, name="poll", daemon=True).start()
+            self._repeat(self._options.poll_seconds, self.servables.poll)
+        if self._options.config_file and self._options.config_poll_seconds:
+            self._repeat(self._options.config_poll_seconds, self._read_config_again)
         return port
 
     def stop(self, grace_seconds: float = 2.0) -> None:
@@ -135,9 +146,18 @@ class ServingDouble:
             self._server.add_insecure_port(f"unix:{options.socket}")
         return self._server.add_insecure_port(address)
 
-    def _poll(self) -> None:
-        while not self._stopping.wait(self._options.poll_seconds):
-            self.servables.poll()
+    def _read_config_again(self) -> None:
+        assert self._options.config_file is not None
+        # The server only logs what is wrong with the file, and goes on as before.
+        with suppress(Refusal, OSError, text_format.ParseError):
+            self.servables.configure(read_config_file(self._options.config_file))
+
+    def _repeat(self, seconds: float, action: Callable[[], None]) -> None:
+        def run() -> None:
+            while not self._stopping.wait(seconds):
+                action()
+
+        threading.Thread(target=run, name="poll", daemon=True).start()
 
 
 class _Gate(grpc.ServerInterceptor):

@@ -50,6 +50,8 @@ def test_the_flags_of_a_compose_file_are_understood(tmp_path: Path) -> None:
             "--file_system_poll_wait_seconds=1",
             "--grpc_max_threads=12",
             "--enable_profiler=false",
+            "--model_config_file_poll_wait_seconds=30",
+            "--grpc_channel_arguments=grpc.max_connection_age_ms=10000,grpc.lb=x",
         ]
     )
 
@@ -63,6 +65,8 @@ def test_the_flags_of_a_compose_file_are_understood(tmp_path: Path) -> None:
     assert options.tensor_content
     assert options.max_calls == 12
     assert options.poll_seconds == 1
+    assert (options.config_file, options.config_poll_seconds) == (models, 30)
+    assert options.channel_arguments == (("grpc.max_connection_age_ms", 10000), ("grpc.lb", "x"))
 
 
 def test_a_switch_may_be_off(servable: Path) -> None:

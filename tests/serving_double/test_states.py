@@ -147,3 +147,23 @@ def test_a_servable_that_is_configured_no_more_ends(serve: Serve, servable: Path
 
     assert set(client.states().values()) == {"END"}
     assert client.states(name="other") == {3: "AVAILABLE", 1: "AVAILABLE"}
+
+
+def test_the_configuration_file_is_read_again(serve: Serve, servable: Path, tmp_path: Path) -> None:
+    """A label moves when its value in the file does; a file that does not parse changes nothing."""
+    file = tmp_path / "models.config"
+
+    def write(version: str) -> None:
+        file.write_text(
+            'model_config_list { config { name: "tiny" model_version_policy { all {} } '
+            f'base_path: "{servable}" version_labels {{ key: "stable" value: {version} }} }} }}'
+        )
+
+    client = serve(
+        {"latest": None, "labels": {"stable": 1}}, config_file=file, config_poll_seconds=0.05
+    )
+    write("3")
+    eventually(lambda: answering(client, label="stable") == 3)
+    write("one")
+    write("1")
+    eventually(lambda: answering(client, label="stable") == 1)

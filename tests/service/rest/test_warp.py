@@ -96,7 +96,8 @@ def test_sixteen_bits_are_warped_with_all_their_depth(client: httpx.Client) -> N
     warped = decoded(warp(client, encoded(DEEP), AWAY).content)
 
     expected = affine_warp(DEEP[..., np.newaxis], AWAY, DEEP.shape)[..., 0]
-    np.testing.assert_allclose(warped, expected, atol=1)
+    # Half a level for rounding, a little for float32.
+    np.testing.assert_allclose(warped, expected, atol=0.6)
     assert len(np.unique(warped)) > 60
 
 
