@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from service.app import create_app, package_version
 from service.catalogue import Catalogue
 from service.errors import ServiceError
+from service.memory import return_large_buffers
 from service.settings import Settings
 
 
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"stn-serve: {flag}: {fault['msg']}; got {fault['input']!r}", file=sys.stderr)
         return 2
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    return_large_buffers()
     app = create_app(settings)
     server = _Server(_uvicorn_config(app, settings), app)
     try:

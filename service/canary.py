@@ -1,5 +1,6 @@
 """The smallest sensible requests: sent to a new version first, and then to the one in use."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from service.contract import (
     warp_signature,
 )
 from service.errors import ContractBroken
+from service.options import INTERPOLATIONS, PADDINGS
 
 Model_contra = TypeVar("Model_contra", contravariant=True)
 Model = TypeVar("Model")
@@ -65,17 +67,39 @@ async def predict_blank_each_way(backend: Backend, model: Classifier, deadline: 
         await predict_blank(backend, model, deadline, outputs)
 
 
-async def warp_identity(backend: Backend, model: Warper, deadline: float) -> None:
-    """Warp four pixels by the identity, which must return them."""
-    images = np.array([[10, 20], [30, 40]], np.uint8).reshape(1, 2, 2, 1)
+class WarpIdentity:
+    """Warps four pixels by the identity, which must return them; each time another way.
+
+    The first request to a signature can cost a backend half a second. With all of them at the start
+    every start would be slow; so they take turns, the commonest first.
+    """
+
+    def __init__(self) -> None:
+        forms = itertools.product(("uint8", "float32"), PADDINGS, INTERPOLATIONS)
+        self._forms = itertools.cycle(forms)
+
+    async def __call__(self, backend: Backend, model: Warper, deadline: float) -> None:
+        """Send the next one."""
+        await _warp_identity(backend, model, deadline, *next(self._forms))
+
+
+async def _warp_identity(
+    backend: Backend,
+    model: Warper,
+    deadline: float,
+    dtype: str,
+    padding: str,
+    interpolation: str,
+) -> None:
+    images = np.array([[10, 20], [30, 40]], dtype).reshape(1, 2, 2, 1)
     inputs: Arrays = {
         "images": images,
         "theta": np.array([[1, 0, 0, 0, 1, 0]], np.float32),
         "output_size": np.array([2, 2], np.int32),
     }
-    signature = warp_signature("uint8", "zeros", "bilinear")
+    signature = warp_signature(dtype, padding, interpolation)
     call = Call(model.servable, model.version, signature, inputs, ("warped",))
-    warped = check_warped(model, await backend.run(call, deadline), images.shape, "uint8")
+    warped = check_warped(model, await backend.run(call, deadline), images.shape, dtype)
     if not np.array_equal(warped, images):
         raise ContractBroken(
             f"{model.servable} version {model.version} breaks the contract: the identity does not "
@@ -84,4 +108,8 @@ async def warp_identity(backend: Backend, model: Warper, deadline: float) -> Non
 
 
 CLASSIFIER_CANARIES = Canaries[Classifier](warm=predict_blank_each_way, check=predict_blank)
-WARPER_CANARIES = Canaries[Warper](warm=warp_identity, check=warp_identity)
+
+
+def warper_canaries() -> Canaries[Warper]:
+    """Return the canaries of one servable; they remember which form comes next."""
+    return Canaries(warm=WarpIdentity(), check=WarpIdentity())

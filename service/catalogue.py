@@ -5,7 +5,7 @@ import logging
 from contextlib import suppress
 
 from service.backend import Backend
-from service.canary import CLASSIFIER_CANARIES, WARPER_CANARIES
+from service.canary import CLASSIFIER_CANARIES, warper_canaries
 from service.contract import Classifier, Warper, read_classifier, read_warper
 from service.servable import Servable
 
@@ -38,7 +38,7 @@ class Catalogue:
             backend, predict_servable, read_classifier, CLASSIFIER_CANARIES, poll_seconds
         )
         self.warper: Servable[Warper] = Servable(
-            backend, warp_servable, read_warper, WARPER_CANARIES, poll_seconds
+            backend, warp_servable, read_warper, warper_canaries(), poll_seconds
         )
 
     async def refresh(self) -> None:

@@ -28,6 +28,7 @@ from service.errors import (
     UnknownModel,
     UnknownVersion,
 )
+from service.memory import trim
 
 _VERSION_FOLDER = re.compile(r"[1-9][0-9]{0,18}")
 
@@ -66,6 +67,7 @@ class EmbeddedBackend:
         # TensorFlow's heap is large and permanent: walking it costs up to 200 ms a collection.
         gc.collect()
         gc.freeze()
+        trim()
 
     async def close(self) -> None:
         """Stop the threads and close the sessions; calls not begun are dropped."""
@@ -105,6 +107,7 @@ class EmbeddedBackend:
             self._load_versions(servable)
 
     def _load_versions(self, servable: str) -> None:
+        _tensorflow()  # without it, no folder would help
         folder = self._folder / servable
         versions = [f for f in _subfolders(folder) if _VERSION_FOLDER.fullmatch(f.name)]
         if not versions:
@@ -240,7 +243,8 @@ def _tensorflow() -> Any:
         import tensorflow
     except ImportError as error:
         raise InternalError(
-            "the embedded backend needs TensorFlow, which is not installed. "
-            "Install it with: pip install 'stn-serving[tensorflow]'"
+            "without a model server the models run in this process, which needs TensorFlow, and it "
+            "is not installed. Name a server (--model-server host:port, or STN_MODEL_SERVER), or "
+            "install it: pip install 'stn-serving[tensorflow]'"
         ) from error
     return tensorflow
