@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from model_export.config import TrainingConfig
+from model_export.serving_cli import add_serving_commands
 
 _DATA = (
     "folder with the four idx files of MNIST, plain or gzipped; 'sample' for the 2,000 digits that "
@@ -38,7 +39,8 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status.
 
-    0: done. 1: the localizer is dead, or an export was refused. 2: wrong arguments or data.
+    0: done. 1: the localizer is dead, an export was refused, or a promotion failed. 2: wrong
+    arguments or data.
     """
     options = _parser().parse_args(arguments)
 
@@ -47,11 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     load_tensorflow(options.threads)
     from model_export import commands
     from model_export.localizer_health import DeadLocalizerError
+    from model_export.undo import PromotionError
     from model_export.verify import ExportRefusedError
 
     try:
-        getattr(commands, options.command)(options)
-    except (DeadLocalizerError, ExportRefusedError) as error:
+        getattr(commands, options.command.replace("-", "_"))(options)
+    except (DeadLocalizerError, ExportRefusedError, PromotionError) as error:
         return _fail(error, 1)
     except (ValueError, OSError) as error:
         return _fail(error, 2)
@@ -78,12 +81,15 @@ TensorFlow Serving. From nothing to a served model, with the 2,000 digits of the
   stn-model evaluate models/stn --data sample
 
 'stn-model COMMAND --help' explains each of them.""",
-        epilog="Exit status: 0 done; 1 dead localizer or refused export; 2 bad arguments or data.",
+        epilog="""\
+Exit status: 0 done; 1 dead localizer, refused export or failed promotion; 2 bad arguments or data.
+""",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_train(commands)
     _add_evaluate(commands)
     _add_export(commands)
+    add_serving_commands(commands, _Formatter)
     return parser
 
 

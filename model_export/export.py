@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from model_export.batching import write_batching_params
 from model_export.card import classifier_card, warp_card
 from model_export.data import Digits
 from model_export.evaluate import Evaluation, evaluate
+from model_export.golden import record_golden
 from model_export.predictors import keras_predictor, load_weights
 from model_export.saved_models import save_classifier, save_warp
 from model_export.verify import ExportRefusedError, verify_classifier, verify_warp
 from model_export.version_folder import version_folder, written_whole
+from model_export.warmup import classifier_requests, warp_requests, write_warmup
 
 LABELS = [str(digit) for digit in range(10)]
 
@@ -54,7 +57,10 @@ def export_classifier(
         output_size = evaluation.readings[0].outputs["warped"].shape[1:3]
         card = classifier_card(name, model, output_size, evaluation, training)
         save_classifier(model, LABELS, card, folder)
+        write_warmup(folder, classifier_requests(name))
+        write_batching_params(folder)
         verify_classifier(folder, model)
+        record_golden(folder)
     return target, evaluation
 
 
@@ -72,7 +78,9 @@ def export_warp(models: Path, version: int | None = None) -> Path:
     target = version_folder(models, "warp", version)
     with written_whole(target) as folder:
         save_warp(warp_card(), folder)
+        write_warmup(folder, warp_requests())
         verify_warp(folder)
+        record_golden(folder)
     return target
 
 

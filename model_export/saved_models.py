@@ -17,6 +17,9 @@ WARP_TYPES = {"warp": tf.float32, "warp_uint8": tf.uint8}
 def save_classifier(model: keras.Model, labels: list[str], card: str, folder: Path) -> None:
     """Write the `stn` servable: `predict`, which is also `serving_default`, and `describe`.
 
+    A server that batches this servable refuses what has no rows, and so `describe`, which has no
+    input: it is asked `describe_batched`, which takes rows of anything and describes each.
+
     Args:
         model: from float32 images in [0, 1] to `logits`, `theta` and `warped`.
         labels: the names of the classes.
@@ -40,8 +43,11 @@ def save_classifier(model: keras.Model, labels: list[str], card: str, folder: Pa
     # model tracked besides, each of them twice).
     archive = keras.export.ExportArchive()
     images = tf.TensorSpec([None, height, width, channels], tf.uint8, "images")
+    description = {"labels": labels, "card": card}
+    rows = tf.TensorSpec([None], tf.uint8, "rows")
     archive.add_endpoint("predict", predict, [images])
-    archive.add_endpoint("describe", _describe({"labels": labels, "card": card}), [])
+    archive.add_endpoint("describe", _describe(description), [])
+    archive.add_endpoint("describe_batched", _describe_batched(description), [rows])
     archive.write_out(folder, options=_options(), verbose=False)
     _drop_empty_assets(folder)
 
@@ -89,6 +95,17 @@ def _warp(dtype: tf.DType, padding: str, interpolation: str) -> Any:
 
 def _describe(content: dict[str, Any]) -> Endpoint:
     return lambda: {name: tf.constant(value) for name, value in content.items()}
+
+
+def _describe_batched(content: dict[str, Any]) -> Endpoint:
+    def describe_batched(rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        num_rows = tf.shape(rows)[:1]
+        return {
+            name: tf.repeat(tf.constant(value)[tf.newaxis], num_rows, axis=0)
+            for name, value in content.items()
+        }
+
+    return describe_batched
 
 
 def _drop_empty_assets(folder: Path) -> None:

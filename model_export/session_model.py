@@ -31,7 +31,14 @@ class SessionModel:
         self.signatures = self.meta_graph.signature_def
 
     def run(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Call a signature with arrays by name; arrays by name come back."""
+        """Call a signature with arrays by name; arrays by name come back.
+
+        Raises:
+            KeyError: there is no such signature.
+        """
+        # A map of messages makes what it is asked for.
+        if signature not in self.signatures:
+            raise KeyError(f"no signature {signature!r}")
         definition = self.signatures[signature]
         names = list(definition.outputs)
         values = self._session.run(

@@ -52,6 +52,10 @@ def verify_classifier(folder: Path, model: keras.Model) -> None:
                 f"{loader}: 'describe' must give {num_classes} labels, one for each class; "
                 f"got shape {described['labels'].shape}"
             )
+        batched = run("describe_batched", rows=np.zeros(2, np.uint8))
+        for name, value in described.items():
+            if not np.array_equal(batched[name], np.stack([value, value])):
+                raise ExportRefusedError(f"{loader}: 'describe_batched' differs in '{name}'")
 
     _through_both_loaders(folder, check)
 
@@ -88,10 +92,10 @@ def verify_warp(folder: Path) -> None:
 
 def _through_both_loaders(folder: Path, check: Callable[[str, Run], None]) -> None:
     """Call `check` with each loader's name and its way to call a signature; refuse what fails."""
-    with _refusing("the v1 loader in a Session"), SessionModel(folder) as session:
+    with refusing("the v1 loader in a Session"), SessionModel(folder) as session:
         _check_ops(session)
         check(V1_LOADER, session.run)
-    with _refusing("tf.saved_model.load"):
+    with refusing("tf.saved_model.load"):
         loaded = tf.saved_model.load(str(folder))
 
         def run(signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -103,7 +107,8 @@ def _through_both_loaders(folder: Path, check: Callable[[str, Run], None]) -> No
 
 
 @contextmanager
-def _refusing(loader: str) -> Iterator[None]:
+def refusing(loader: str) -> Iterator[None]:
+    """Turn what TensorFlow raises for a bad export into `ExportRefusedError`."""
     try:
         yield
     except (tf.errors.OpError, FileNotFoundError, KeyError, TypeError, ValueError) as error:

@@ -9,10 +9,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
+def versions(servable: Path) -> list[int]:
+    """Return the numbers of the versions in a servable's folder, lowest first."""
+    return sorted(int(p.name) for p in servable.glob("*") if p.name.isdecimal() and p.is_dir())
+
+
 def next_version(servable: Path) -> int:
     """Return the number above the highest version in a servable's folder, 1 if there is none."""
-    versions = [int(p.name) for p in servable.glob("*") if p.name.isdecimal() and p.is_dir()]
-    return max(versions, default=0) + 1
+    return max(versions(servable), default=0) + 1
 
 
 def version_folder(models: Path, name: str, version: int | None) -> Path:

@@ -47,7 +47,10 @@ def trained(
 # Help.
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["export"]])
+COMMANDS = ["train", "evaluate", "export", "serving-config", "promote", "rollback"]
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help_comes_without_tensorflow(command: list[str]) -> None:
     code = (
         "import sys\nfrom model_export.cli import main\n"
@@ -62,7 +65,7 @@ def test_help_comes_without_tensorflow(command: list[str]) -> None:
     assert "stn-model" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "export"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_commands_help_has_an_example(command: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit):
         main([command, "--help"])
