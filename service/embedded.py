@@ -89,7 +89,8 @@ class EmbeddedBackend:
         """Return the version that a label points to."""
         labels = self._labels.get(servable, {})
         if label not in labels:
-            raise UnknownLabel(f"{servable} has no such label; it has {sorted(labels) or 'none'}")
+            known = ", ".join(sorted(labels)) or "none"
+            raise UnknownLabel(f"{servable} has no such label; it has {known}")
         return labels[label]
 
     async def signatures(self, servable: str, version: int) -> Mapping[str, SignatureSpec]:
