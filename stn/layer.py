@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from stn.localization import LocalizationNetwork
-from stn.transformer import spatial_transformer_network
+from stn.warping import spatial_transformer_network
 
 
 @keras.saving.register_keras_serializable(package="stn")

@@ -1,116 +1,224 @@
-"""The sampler: read an image at real-valued points."""
+"""The sampler in portable ops: an image read at real-valued points, and its derivatives."""
+
+from dataclasses import dataclass
 
 import tensorflow as tf
 
+from stn.taps import INTERPOLATIONS, PADDINGS, Interpolation, Padding, Tap, axis_taps
 
-def bilinear_sampler(image: tf.Tensor, grid: tf.Tensor) -> tf.Tensor:
-    """Sample `image` at the points of `grid`, bilinearly; outside the image is zero.
 
-    A point within float32 rounding of a pixel centre is that centre, so that the grid of the
-    identity returns the image bit for bit.
+@dataclass(frozen=True)
+class Sampling:
+    """How an image is read.
 
-    Args:
-        image: float `(batch, height, width, channels)`, any float type.
-        grid: float `(batch, out_height, out_width, 2)`, last axis `(x, y)` in normalised units as
-            `affine_grid` makes them; batch 1 is shared by all images.
-
-    Returns:
-        Tensor `(batch, out_height, out_width, channels)` of the image's type. A point with a NaN or
-        infinite coordinate gives zero.
-
-    Raises:
-        ValueError: a shape or type is not as above.
-
-    Example:
-        >>> image = tf.constant([[[[1.0], [3.0]]]])
-        >>> bilinear_sampler(image, tf.constant([[[[0.0, 0.0]]]])).numpy().item()
-        2.0
-
-    Source: Jaderberg et al. (2015), equation 5. The gradients with respect to the points are those
-    of the cell to the right of and below a point, also when it lies on a pixel centre.
+    Attributes:
+        interpolation: `"bilinear"`, `"nearest"` (halves to the even pixel) or `"bicubic"`.
+        padding: what lies outside: `"zeros"`, `"constant"` (`fill_value`), `"border"` (the
+            outermost pixel), `"reflection"` or `"wrap"`.
+        fill_value: the constant; also what a point that is not finite reads, whatever the padding.
+        align_corners: -1 and +1 are the centres of the first and last pixel, else their outer edges.
+        compiled: written for XLA, which wants each use of a pixel to have a gather of its own; else
+            for TensorFlow's own kernels, which want as few as can be.
     """
-    grid = tf.convert_to_tensor(grid)
-    if grid.shape.rank != 4 or grid.shape[3] != 2 or not grid.dtype.is_floating:
-        raise ValueError(
-            "grid must be floating point of shape (batch, height, width, 2); "
-            f"got {grid.dtype.name} {grid.shape}"
-        )
-    if grid.dtype != tf.float64:
-        grid = tf.cast(grid, tf.float32)
-    image = tf.convert_to_tensor(image)
-    _check_image(image)
-    half = tf.cast(tf.shape(image)[2:0:-1] - 1, grid.dtype) / 2
-    points = _snap(grid * half + half, half)
-    return sample_pixels(image, points[..., 0], points[..., 1])
+
+    interpolation: Interpolation = "bilinear"
+    padding: Padding = "zeros"
+    fill_value: float = 0.0
+    align_corners: bool = True
+    compiled: bool = False
+
+    def __post_init__(self) -> None:
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(
+                f"interpolation must be one of {', '.join(INTERPOLATIONS)}; "
+                f"got {self.interpolation!r}"
+            )
+        if self.padding not in PADDINGS:
+            raise ValueError(f"padding must be one of {', '.join(PADDINGS)}; got {self.padding!r}")
+        if self.fill_value and self.padding == "zeros":
+            raise ValueError(
+                f"fill_value={self.fill_value} needs padding='constant'; got padding='zeros'"
+            )
 
 
-def sample_pixels(image: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    """Sample `image` at `x`, `y` in pixels, bilinearly; outside the image is zero.
+@dataclass(frozen=True)
+class _Reading:
+    """The taps of all points, and where each image begins in the flat list of pixels."""
+
+    rows: list[Tap]
+    columns: list[Tap]
+    width: int | tf.Tensor
+    first: tf.Tensor
+    finite: tf.Tensor
+
+    def index(self, row: Tap, column: Tap) -> tf.Tensor:
+        return self.first + (row.index * self.width + column.index)
+
+
+def sample_forward(image: tf.Tensor, x: tf.Tensor, y: tf.Tensor, how: Sampling) -> tf.Tensor:
+    """Return the values of `image` at `x`, `y`.
 
     Args:
-        image: float `(batch, height, width, channels)`.
-        x: float32 or float64 `(batch, out_height, out_width)`; 0 is the centre of the first column.
+        image: `(batch, height, width, channels)`.
+        x: `(batch, out_height, out_width)`, in pixels; 0 is the centre of the first column.
         y: as `x`; 0 is the centre of the first row.
+        how: interpolation and padding.
 
     Returns:
-        Tensor `(batch, out_height, out_width, channels)` of the image's type; zero where a
-        coordinate is not finite.
-
-    Raises:
-        ValueError: the image is not of that rank, or not floating point.
+        `(batch, out_height, out_width, channels)`, float32, or float64 when image or points are.
     """
-    image = tf.convert_to_tensor(image)
-    _check_image(image)
-    height, width = (tf.shape(image)[1], tf.shape(image)[2])
-    pixels = tf.reshape(image, tf.stack([-1, tf.shape(image)[3]]))
-    first_pixel = tf.range(tf.shape(image)[0])[:, tf.newaxis, tf.newaxis] * (height * width)
-    # Weights and sums in at least float32, whatever the image.
-    compute = tf.float64 if tf.float64 in (image.dtype, x.dtype) else tf.float32
+    compute = compute_type(image, x)
+    pixels = _flat(image)
+    reading = _read(image, x, y, how)
+    total: tf.Tensor = 0.0
+    share: tf.Tensor = 0.0
+    for row in reading.rows:
+        for column in reading.columns:
+            weight = tf.cast(row.weight * column.weight, compute)
+            values = tf.cast(tf.gather(pixels, reading.index(row, column)), compute)
+            total += values * weight[..., tf.newaxis]
+            share += weight
+    if how.fill_value:
+        total += ((1 - share) * how.fill_value)[..., tf.newaxis]
+    total.set_shape([*_batch_of(image, x), *x.shape[1:], image.shape[3]])
+    return total
 
+
+def points_gradient(
+    image: tf.Tensor, x: tf.Tensor, y: tf.Tensor, upstream: tf.Tensor, how: Sampling
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the gradient to `x` and to `y`, each shaped as `upstream` without its channels."""
+    compute = compute_type(image, x)
+    upstream = tf.cast(upstream, compute)
+    reading = _read(image, x, y, how)
+    if how.interpolation == "nearest":
+        return tf.zeros_like(upstream[..., 0]), tf.zeros_like(upstream[..., 0])
+    gradient = _gradient_compiled if how.compiled else _gradient_by_kernels
+    along_x, along_y = gradient(image, reading, upstream, how.fill_value)
+    return tf.cast(along_x, x.dtype), tf.cast(along_y, y.dtype)
+
+
+def _gradient_compiled(
+    image: tf.Tensor, reading: _Reading, upstream: tf.Tensor, fill_value: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """XLA puts a gather with two users outside the loop, at five times the cost: hence two forms
+    of the same gather, one over the flat list of pixels and one image by image.
+    """
+    batch = tf.shape(image)[0]
+    pixels = _flat(image)
+    by_image = tf.reshape(image, tf.stack([batch, -1, tf.shape(image)[3]]))
+    along_x: tf.Tensor = 0.0
+    along_y: tf.Tensor = 0.0
+    for row in reading.rows:
+        for column in reading.columns:
+            index = row.index * reading.width + column.index
+            one = tf.cast(tf.gather(pixels, reading.first + index), upstream.dtype) - fill_value
+            other = tf.cast(tf.gather(by_image, index, batch_dims=1), upstream.dtype) - fill_value
+            along_x += one * tf.cast(row.weight * column.slope, one.dtype)[..., tf.newaxis]
+            along_y += other * tf.cast(row.slope * column.weight, one.dtype)[..., tf.newaxis]
+    return tf.reduce_sum(along_x * upstream, axis=-1), tf.reduce_sum(along_y * upstream, axis=-1)
+
+
+def _gradient_by_kernels(
+    image: tf.Tensor, reading: _Reading, upstream: tf.Tensor, fill_value: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """One gather for each tap, summed over channels before anything else."""
+    pixels = _flat(image)
+    along_x: tf.Tensor = 0.0
+    along_y: tf.Tensor = 0.0
+    for row in reading.rows:
+        for column in reading.columns:
+            values = tf.gather(pixels, reading.index(row, column))
+            values = tf.cast(values, upstream.dtype) - fill_value
+            slope = tf.reduce_sum(values * upstream, axis=-1)
+            along_x += slope * tf.cast(row.weight * column.slope, slope.dtype)
+            along_y += slope * tf.cast(row.slope * column.weight, slope.dtype)
+    return along_x, along_y
+
+
+def image_gradient(
+    image_shape: tf.Tensor, x: tf.Tensor, y: tf.Tensor, upstream: tf.Tensor, how: Sampling
+) -> tf.Tensor:
+    """Return the gradient to the image, by adding each value where it was read.
+
+    Args:
+        image_shape: int32 `(4,)`, shape of the image.
+        x: points, as for `sample_forward`.
+        y: points, as for `sample_forward`.
+        upstream: `(batch, out_height, out_width, channels)`.
+        how: interpolation and padding.
+
+    Returns:
+        A tensor of the image's shape, float32, or float64 when points or `upstream` are.
+    """
+    compute = compute_type(upstream, x)
+    channels = image_shape[3]
+    upstream = tf.cast(upstream, compute)
+    reading = _read_shape(image_shape, x, y, how)
+    count = image_shape[0] * image_shape[1] * image_shape[2]
+    total: tf.Tensor = 0.0
+    for row in reading.rows:
+        for column in reading.columns:
+            weight = tf.cast(row.weight * column.weight, compute)
+            index = tf.broadcast_to(reading.index(row, column), tf.shape(upstream)[:3])
+            values = tf.reshape(upstream * weight[..., tf.newaxis], tf.stack([-1, channels]))
+            total += tf.math.unsorted_segment_sum(values, tf.reshape(index, [-1]), count)
+    return tf.reshape(total, image_shape)
+
+
+def valid_fraction(
+    x: tf.Tensor, y: tf.Tensor, input_size: tuple[int, int] | tf.Tensor, align_corners: bool
+) -> tf.Tensor:
+    """Return 1 where a point lies on the picture and 0 where not, `(batch, height, width, 1)`."""
+    inside = None
+    for points, length in ((x, input_size[1]), (y, input_size[0])):
+        # Rounding may carry a border point out by less than this.
+        reach = (0.0 if align_corners else 0.5) + 1e-3
+        on_axis = (points >= -reach) & (points <= tf.cast(length - 1, points.dtype) + reach)
+        inside = on_axis if inside is None else inside & on_axis
+    return tf.cast(inside, x.dtype)[..., tf.newaxis]
+
+
+def compute_type(image: tf.Tensor, points: tf.Tensor) -> tf.DType:
+    """Weights and sums are in at least float32, whatever the image."""
+    return tf.float64 if tf.float64 in (image.dtype, points.dtype) else tf.float32
+
+
+def _read(image: tf.Tensor, x: tf.Tensor, y: tf.Tensor, how: Sampling) -> _Reading:
+    shape = image.shape
+    known = shape.as_list() if shape.is_fully_defined() else tf.shape(image)
+    if shape[1:3].is_fully_defined() and not shape.is_fully_defined():
+        known = [tf.shape(image)[0], shape[1], shape[2], tf.shape(image)[3]]
+    return _read_shape(known, x, y, how)
+
+
+def _read_shape(
+    shape: tf.Tensor | list[int | tf.Tensor], x: tf.Tensor, y: tf.Tensor, how: Sampling
+) -> _Reading:
+    batch, height, width = shape[0], shape[1], shape[2]
     finite = tf.math.is_finite(x) & tf.math.is_finite(y)
-    x, y = tf.where(finite, x, -2.0), tf.where(finite, y, -2.0)
-    left, top = tf.floor(x), tf.floor(y)
-    columns = _neighbours(left, tf.cast(x - left, compute), width)
-    rows = _neighbours(top, tf.cast(y - top, compute), height)
-
-    total = None
-    for row, row_weight in rows:
-        for column, column_weight in columns:
-            values = tf.cast(tf.gather(pixels, first_pixel + row * width + column), compute)
-            term = values * (row_weight * column_weight)[..., tf.newaxis]
-            total = term if total is None else total + term
-    sampled = tf.cast(total, image.dtype)
-    sampled.set_shape([*_batch_of(image, x), *x.shape[1:], image.shape[3]])
-    return sampled
-
-
-def _neighbours(
-    first: tf.Tensor, fraction: tf.Tensor, length: tf.Tensor
-) -> list[tuple[tf.Tensor, tf.Tensor]]:
-    """Index and weight of the two pixels beside a point on one axis; weight zero when outside."""
-    last = tf.cast(length - 1, first.dtype)
-    neighbours = []
-    for index, weight in ((first, 1 - fraction), (first + 1, fraction)):
-        inside = (index >= 0) & (index <= last)
-        # The weight comes from the unclipped index; clipping first would drag the border outwards.
-        clipped = tf.cast(tf.clip_by_value(index, 0, last), tf.int32)
-        neighbours.append((clipped, tf.where(inside, weight, tf.zeros_like(weight))))
-    return neighbours
+    # A point that is nowhere is put where zeros and constants read nothing.
+    x, y = (
+        tf.where(finite, x, tf.fill([], tf.cast(-4.0, x.dtype))),
+        tf.where(finite, y, tf.fill([], tf.cast(-4.0, y.dtype))),
+    )
+    columns = axis_taps(x, width, how.interpolation, how.padding, how.align_corners)
+    rows = axis_taps(y, height, how.interpolation, how.padding, how.align_corners)
+    if how.padding not in ("zeros", "constant"):
+        columns = [
+            Tap(
+                tap.index,
+                tf.where(finite, tap.weight, tf.zeros_like(tap.weight)),
+                tf.where(finite, tap.slope, tf.zeros_like(tap.slope)),
+            )
+            for tap in columns
+        ]
+    first = tf.range(batch)[:, tf.newaxis, tf.newaxis] * (height * width)
+    return _Reading(rows, columns, width, first, finite)
 
 
-def _snap(points: tf.Tensor, half: tf.Tensor) -> tf.Tensor:
-    """Round points that float rounding alone can have moved off a pixel centre."""
-    tolerance = half * (2.0**-20 if points.dtype == tf.float32 else 2.0**-49)
-    nearest = tf.stop_gradient(tf.round(points) - points)
-    return tf.where(tf.abs(nearest) <= tolerance, points + nearest, points)
-
-
-def _check_image(image: tf.Tensor) -> None:
-    if image.shape.rank != 4 or not image.dtype.is_floating:
-        raise ValueError(
-            "image must be floating point of shape (batch, height, width, channels); "
-            f"got {image.dtype.name} {image.shape}"
-        )
+def _flat(image: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(image, tf.stack([-1, tf.shape(image)[3]]))
 
 
 def _batch_of(image: tf.Tensor, x: tf.Tensor) -> list[int | None]:
