@@ -4,24 +4,40 @@ from typing import Any
 
 import keras
 
-from stn.localization import LocalizationNetwork
-from stn.warping import spatial_transformer_network
+from stn._warping_layer import WarpingLayer
 
 
 @keras.saving.register_keras_serializable(package="stn")
-class SpatialTransformer(keras.layers.Layer):
+class SpatialTransformer(WarpingLayer):
     """Look at a region of the input that a localization network chooses, and warp it upright.
+
+    In training the warp is compiled by XLA; a model that is exported has stock ops alone.
 
     Args:
         localization: layer or model that maps `(batch, height, width, channels)` to theta
-            `(batch, 6)`; a `LocalizationNetwork` when left out.
+            `(batch, num_parameters)`; a `LocalizationNetwork` that starts at the identity when left
+            out.
         output_size: `(height, width)` of the output; the input's when left out.
         return_theta: return `(warped, theta)` instead of the warped images alone.
+        transform: a name that `get_transform` knows, or a `Transform`.
+        interpolation: see `warp`.
+        padding: see `warp`. `"border"` gives photographs a better gradient, `"zeros"` suits a black
+            background.
+        fill_value: see `warp`.
+        align_corners: see `warp`.
+        antialias: see `warp`.
+        bounds: None; True, which keeps each number near the identity; one limit a number, how far
+            it may move; `"inside"`, for attention, a crop that never leaves the image.
+        theta_lr_scale: factor on the gradient of theta: the learning rate of the localization
+            network relative to the rest (with plain or momentum SGD; Adam divides it out again).
+        return_mask: also return how much of each output pixel was seen, after theta.
+        backend: see `warp`.
 
-    Call it on float images; it returns `(batch, *output_size, channels)` of their type.
+    Call it on float or uint8 images; it returns `(batch, *output_size, channels)` of their type;
+    theta is float32 `(batch, num_parameters)`, the mask float32 `(batch, *output_size, 1)`.
 
     Raises:
-        ValueError: the localization network does not return six numbers per image.
+        ValueError: the localization network does not return the transform's numbers.
 
     Example:
         >>> layer = SpatialTransformer(output_size=(20, 20))
@@ -31,53 +47,8 @@ class SpatialTransformer(keras.layers.Layer):
     Source: Jaderberg et al., Spatial Transformer Networks (2015), figure 2.
     """
 
-    def __init__(
-        self,
-        localization: keras.Layer | None = None,
-        output_size: tuple[int, int] | None = None,
-        return_theta: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.localization = LocalizationNetwork() if localization is None else localization
-        self.output_size = None if output_size is None else tuple(output_size)
-        self.return_theta = return_theta
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Build the localization network and check what it returns."""
-        if not self.localization.built:
-            self.localization.build(input_shape)
-        parameters = self.localization.compute_output_shape(input_shape)[-1]
-        if parameters != 6:
-            raise ValueError(
-                f"the localization network must return (batch, 6), an affine theta; got {parameters}"
-                " numbers per image. End it with a Dense(6) layer."
-            )
-        super().build(input_shape)
-
     def call(self, images: Any, training: bool | None = None) -> Any:
-        """Return the warped images, and theta when asked for it."""
-        theta = self.localization(images, training=training)
-        warped = spatial_transformer_network(images, theta, self.output_size)
-        return (warped, theta) if self.return_theta else warped
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        """Return the shape of the warped images, and of theta when asked for it."""
-        size = self.output_size or input_shape[1:3]
-        warped = (input_shape[0], *size, input_shape[3])
-        return (warped, (input_shape[0], 6)) if self.return_theta else warped
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, the localization network serialised."""
-        return {
-            **super().get_config(),
-            "localization": keras.saving.serialize_keras_object(self.localization),
-            "output_size": self.output_size,
-            "return_theta": self.return_theta,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "SpatialTransformer":
-        """Rebuild the layer and its localization network."""
-        localization = keras.saving.deserialize_keras_object(config.pop("localization"))
-        return cls(localization=localization, **config)
+        """Return the warped images, and theta and mask when asked for them."""
+        theta = self.localize(images, training=training)
+        warped, mask = self._warp(images, theta, self.transform, self.output_size, training)
+        return self._outputs(warped, theta, mask)
