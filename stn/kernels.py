@@ -95,7 +95,8 @@ def _crop(
     height, width = tf.unstack(tf.cast(tf.shape(image)[1:3], matrix.dtype))
     x = _ends(matrix[:, 0, 0], matrix[:, 0, 2], lattice.x) + lattice.source_middle[0]
     y = _ends(matrix[:, 1, 1], matrix[:, 1, 2], lattice.y) + lattice.source_middle[1]
-    x = tf.where(usable, x, tf.fill([], tf.constant(-9.0, x.dtype)))
+    nowhere = tf.constant(-9.0, x.dtype)
+    x, y = tf.where(usable, x, nowhere), tf.where(usable, y, nowhere)
     inside = tf.reduce_all((x >= 0) & (x <= width - 1)) & tf.reduce_all(
         (y >= 0) & (y <= height - 1)
     )

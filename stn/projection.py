@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from stn._shapes import LARGEST
 from stn.lattice import Lattice, Number, divide
 
 # A point with a smaller denominator lies on or behind the horizon.
@@ -17,9 +18,13 @@ def project(matrix: tf.Tensor, lattice: Lattice) -> tuple[tf.Tensor, tf.Tensor]:
         lattice: the target points.
 
     Returns:
-        `(x, y)`, each `(batch, height, width)`; NaN for a point on or behind the horizon.
+        `(x, y)`, each `(batch, height, width)`; NaN for a point on or behind the horizon, and for
+        all points of a matrix that is not finite, or larger than any transform has reason to be.
     """
     matrix = pixel_matrix(matrix, lattice)
+    if matrix.shape[1] == 2:
+        usable = tf.reduce_all(tf.abs(matrix) < LARGEST, axis=[1, 2], keepdims=True)
+        matrix = tf.where(usable, matrix, tf.constant(float("nan"), matrix.dtype))
     x = _plane(matrix[:, 0], lattice.x, lattice.y)
     y = _plane(matrix[:, 1], lattice.x, lattice.y)
     if matrix.shape[1] == 3:

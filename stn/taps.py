@@ -58,6 +58,9 @@ def axis_taps(
         points, turn = _settle(points, last, padding, align_corners)
     elif padding == "wrap":
         points = tf.math.floormod(points, last + 1)
+    elif padding == "reflection":
+        edge, period = _mirrors(last, align_corners)
+        points = tf.math.floormod(points + edge, period) - edge
     else:
         # What is this far out reads nothing, and would not fit into an integer.
         points = tf.clip_by_value(points, -last - 8, 2 * last + 8)
@@ -130,15 +133,20 @@ def _settle(
     """Bring points into the image; return them and the derivative of doing so."""
     turn = tf.ones_like(points)
     if padding == "reflection":
-        edge = tf.constant(0.0 if align_corners else 0.5, points.dtype)
-        span = last + 2 * edge
-        # A picture of one column reflects into itself.
-        period = tf.where(span > 0, 2 * span, tf.ones_like(span))
+        edge, period = _mirrors(last, align_corners)
         phase = tf.math.floormod(points + edge, period)
-        folded = phase > span
+        folded = phase > last + 2 * edge
         points = tf.where(folded, period - phase, phase) - edge
         turn = tf.where(folded, -turn, turn)
     kept = (points > 0) & (points < last)
     return tf.clip_by_value(points, tf.zeros_like(last), last), tf.where(
         kept, turn, tf.zeros_like(turn)
     )
+
+
+def _mirrors(last: tf.Tensor, align_corners: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """How far outside the outermost centres the mirrors stand, and the period of reflections."""
+    edge = tf.constant(0.0 if align_corners else 0.5, last.dtype)
+    span = last + 2 * edge
+    # A picture of one column reflects into itself.
+    return edge, tf.where(span > 0, 2 * span, tf.ones_like(span))
