@@ -1,0 +1,1 @@
+"""How fast `stn` warps, beside torch, kornia, OpenCV and `stn` 1.0.1."""
