@@ -26,8 +26,8 @@ def choose_backend(
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
     if backend == "kernel" and not kernels_offer_it:
         raise ValueError(
-            "backend='kernel' offers transforms with a matrix, bilinear interpolation, padding zeros, "
-            "constant or border, and types below float64; use backend='gather' for the rest"
+            "backend='kernel' offers transforms with a matrix, bilinear interpolation, padding "
+            "zeros, constant or border, types below float64; use backend='gather' for the rest"
         )
     if backend != "auto":
         return backend

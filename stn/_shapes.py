@@ -1,10 +1,11 @@
 """Reading of shapes and sizes, shared by grid, sampler and layers."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
-Size = Sequence[int] | tf.Tensor
+Size: TypeAlias = Sequence[int] | tf.Tensor
 
 # Numbers that no sensible transform holds; beyond it products overflow and gradients turn NaN.
 LARGEST = 1e12

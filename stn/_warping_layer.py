@@ -88,7 +88,7 @@ class WarpingLayer(keras.layers.Layer):
         images: Any,
         theta: Any,
         transform: Transform,
-        size: tuple[int, int] | None,
+        size: tuple[int, ...] | None,
         training: bool | None,
     ) -> tuple[Any, Any]:
         """Return the warped images, and the mask or None."""

@@ -10,7 +10,7 @@ def theta_from_1_0_1(theta: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """Return the theta that looks where `stn` 1.0.1 looked with the one given.
 
     Release 1.0.1 took pixel `W - 2` for the last one, so that its identity shrank the image. With
-    this, weights trained there see what they saw: apply it to what the localization network returns.
+    this, weights trained there see what they saw: apply it to what their network returns.
 
     Args:
         theta: float `(batch, 6)` or `(batch, 2, 3)`, of 1.0.1.
@@ -147,7 +147,7 @@ def from_keras(transform: tf.Tensor, input_size: Size) -> tf.Tensor:
     """Return theta of the eight numbers of `keras.ops.image.affine_transform`.
 
     Args:
-        transform: float `(batch, 8)`: the matrix in pixels from output to input, its ninth number 1.
+        transform: float `(batch, 8)`: the matrix in pixels, output to input, its ninth number 1.
         input_size: `(height, width)` of the image; Keras returns the same size.
 
     Returns:

@@ -24,7 +24,7 @@ def transform_grid(
         output_size: `(height, width)` in pixels, as integers or an int32 tensor; a side of 1 looks
             at the middle.
         transform: a name that `get_transform` knows, or a `Transform`.
-        align_corners: -1 and +1 are the centres of the first and last pixel, else their outer edges.
+        align_corners: -1 and +1 are the centres of the outermost pixels, else their outer edges.
 
     Returns:
         Tensor `(batch, height, width, 2)`, last axis `(x, y)` in normalised units; float32, or
@@ -72,8 +72,8 @@ def attention_grid(theta: tf.Tensor, output_size: Size, align_corners: bool = Tr
     """Return where each output pixel looks in an axis-aligned crop; otherwise as `transform_grid`.
 
     Args:
-        theta: float `(batch, 3)`: `(scale, x, y)`, the crop's half side and its middle. The identity
-            is `(1, 0, 0)`.
+        theta: float `(batch, 3)`: `(scale, x, y)`, the crop's half side and its middle. The
+            identity is `(1, 0, 0)`.
         output_size: `(height, width)` in pixels.
         align_corners: see `transform_grid`.
 
@@ -92,7 +92,7 @@ def translation_grid(theta: tf.Tensor, output_size: Size, align_corners: bool = 
     """Return where each output pixel looks after a shift; otherwise as `transform_grid`.
 
     Args:
-        theta: float `(batch, 2)`: `(x, y)`, normalised units of the input. The identity is `(0, 0)`.
+        theta: float `(batch, 2)`: `(x, y)`, in normalised units; the identity is `(0, 0)`.
         output_size: `(height, width)` in pixels.
         align_corners: see `transform_grid`.
 
@@ -114,7 +114,7 @@ def similarity_grid(theta: tf.Tensor, output_size: Size, align_corners: bool = T
     two lines is kept in normalised units, not in pixels. Otherwise as `transform_grid`.
 
     Args:
-        theta: float `(batch, 4)`: `(angle, scale, x, y)`, the angle in radians from x towards y. The
+        theta: float `(batch, 4)`: `(angle, scale, x, y)`, in radians from x towards y. The
             identity is `(0, 1, 0, 0)`.
         output_size: `(height, width)` in pixels.
         align_corners: see `transform_grid`.

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from stn._shapes import Size, size_tensor
 
 # NumPy when the size is known as the graph is built, so that what follows from it is a constant.
-Number = tf.Tensor | NDArray[np.floating]
+Number: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def pixel_lattice(
         input_size: `(height, width)` of the picture that is sampled.
         output_size: `(height, width)` of the picture that is made.
         dtype: float32 or float64.
-        align_corners: -1 and +1 are the centres of the first and last pixel, else their outer edges.
+        align_corners: -1 and +1 are the centres of the outermost pixels, else their outer edges.
         oversampling: `(rows, columns)` of points within each output pixel.
     """
     source, _ = _sides(input_size, "input_size")

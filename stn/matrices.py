@@ -37,8 +37,8 @@ def compose(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
     `warp(warp(image, first), second)` looks where `warp(image, compose(first, second))` looks.
 
     Args:
-        first: float `(batch, 6)`, `(batch, 2, 3)`, `(batch, 8)` or `(batch, 3, 3)`: what was done to
-            the image first.
+        first: float `(batch, 6)`, `(batch, 2, 3)`, `(batch, 8)` or `(batch, 3, 3)`: what was done
+            to the image first.
         second: the same forms: what was done to the result.
 
     Returns:
@@ -57,7 +57,7 @@ def compose(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
 
 
 def invert(theta: tf.Tensor) -> tf.Tensor:
-    """Return the transform back: `compose(theta, invert(theta))` is the identity.
+    """Return the transform back, which composed with theta is the identity.
 
     Args:
         theta: float `(batch, 6)`, `(batch, 2, 3)`, `(batch, 8)` or `(batch, 3, 3)`.
@@ -89,7 +89,7 @@ def to_pixels(
         theta: float `(batch, 6)`, `(batch, 2, 3)`, `(batch, 8)` or `(batch, 3, 3)`, normalised.
         input_size: `(height, width)` of the picture that is sampled.
         output_size: `(height, width)` of the picture that is made; the input's when left out.
-        align_corners: -1 and +1 are the centres of the first and last pixel, else their outer edges.
+        align_corners: -1 and +1 are the centres of the outermost pixels, else their outer edges.
 
     Returns:
         Tensor `(batch, 2, 3)` or `(batch, 3, 3)` that takes `(x, y, 1)` in pixels.

@@ -65,12 +65,12 @@ class RecurrentTransformer(WarpingLayer):
     def localize(self, images: Any, training: bool | None = None) -> Any:
         """Return the composed theta, `(batch, 6)` or `(batch, 8)`."""
         count = self.composed.num_parameters
-        total = None
+        total: tf.Tensor = None
         for _ in range(self.steps):
             seen = images
             if total is not None:
                 theta = tf.reshape(total, [-1, total.shape[1] * 3])[:, :count]
-                seen, _ = self._warp(images, theta, self.composed, None, training)
+                seen, _mask = self._warp(images, theta, self.composed, None, training)
             step = self.bounds(self.localization(seen, training=training))
             step = matrix(scale_gradient(step, self.theta_lr_scale), self.transform)
             total = step if total is None else compose(total, step)

@@ -1,6 +1,7 @@
 """Sampling at the points of a grid, whoever made it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
@@ -44,7 +45,7 @@ def sample(
     dtype: tf.DType | str | None = None,
     backend: Backend = "auto",
     training: bool = False,
-) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+) -> Any:
     """Read images at the points of a grid.
 
     A point within float rounding of a pixel centre is that centre, so that the grid of the identity

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stn.lattice import Lattice
 
-_Array = NDArray[np.float64]
+_Array = NDArray[np.floating]
 
 
 def control_points(rows: int, columns: int) -> _Array:
@@ -57,7 +57,8 @@ def _coefficients(rows: int, columns: int) -> _Array:
     system[:count, :count] = _radial(squared)
     system[:count, count:] = np.column_stack([np.ones(count), points])
     system[count:, :count] = system[:count, count:].T
-    return np.linalg.inv(system)[:, :count]
+    inverse: _Array = np.linalg.inv(system)[:, :count]
+    return inverse
 
 
 def _radial(squared: _Array) -> _Array:

@@ -38,7 +38,7 @@ class Bounded:
         if bounds is True:
             self.limits = transform.limits
         elif bounds and not self.inside:
-            self.limits = tuple(float(limit) for limit in bounds)  # type: ignore[union-attr]
+            self.limits = tuple(float(limit) for limit in bounds)
         if self.limits is not None and (
             len(self.limits) != transform.num_parameters or min(self.limits) <= 0
         ):
@@ -87,8 +87,8 @@ def scale_gradient(value: Any, factor: float) -> Any:
     """Return `value` unchanged, its gradient multiplied by `factor`.
 
     On theta this is a learning rate of its own for the localization network (the paper trains it at
-    0.1 to 0.0001 of the rest), whatever the optimizer but for Adam's kind, which divides by the size
-    of the gradient and so undoes it.
+    0.1 to 0.0001 of the rest), whatever the optimizer but for Adam's kind, which divides by the
+    size of the gradient and so undoes it.
     """
     if factor == 1.0:
         return value

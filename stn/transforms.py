@@ -109,9 +109,11 @@ class ThinPlateSpline(Transform):
 
     @property
     def has_matrix(self) -> bool:
+        """False: a spline bends."""
         return False
 
     def points(self, theta: tf.Tensor, lattice: Lattice) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the source point `(x, y)` of each target point."""
         theta = as_parameters(theta, self.num_parameters, self.name)
         return displaced(lattice, *spline_displacement(theta, lattice, self.rows, self.columns))
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import tensorflow as tf
 
@@ -38,7 +39,7 @@ def warp(
     dtype: tf.DType | str | None = None,
     backend: Backend = "auto",
     training: bool = False,
-) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+) -> Any:
     """Warp images by a transform from output to input coordinates.
 
     The identity at equal size returns the image bit for bit. Differentiable with respect to theta
@@ -57,15 +58,15 @@ def warp(
         padding: what lies outside: `"zeros"`, `"constant"` (`fill_value`), `"border"`,
             `"reflection"` or `"wrap"`.
         fill_value: the constant, in the image's units.
-        align_corners: -1 and +1 are the centres of the first and last pixel, else their outer edges.
+        align_corners: -1 and +1 are the centres of the outermost pixels, else their outer edges.
         antialias: average that many points a side in each output pixel, `(rows, columns)` when they
             differ; True takes the ratio of input to output size, at most 8.
         return_mask: also return how much of each output pixel was seen.
         dtype: type of the result; the image's when left out. Bytes are rounded to the nearest.
-        backend: `"auto"`, `"xla"` (compiled by itself), `"kernel"` (TensorFlow's own image kernels),
+        backend: `"auto"`, `"xla"` (compiled by itself), `"kernel"` (TensorFlow's image kernels),
             `"gather"` (portable ops, fit for TensorFlow Lite).
-        training: lets `"auto"` compile the warp in a graph. Without it the graph has stock ops alone,
-            so that it can be exported; its gradients are compiled all the same.
+        training: lets `"auto"` compile the warp in a graph. Without it the graph has stock ops
+            alone, so that it can be exported; its gradients are compiled all the same.
 
     Returns:
         Tensor `(batch, *output_size, channels)`; with `return_mask` also float
@@ -92,7 +93,7 @@ def warp(
     spec = _Spec(
         transform,
         Sampling(interpolation, padding, float(fill_value), align_corners),
-        None if None in static else tuple(static),
+        _known(static),
         _oversampling(antialias, image, static),
         tf.as_dtype(dtype or image.dtype),
     )
@@ -172,7 +173,7 @@ def _differentiable(
     backend: Backend,
     forced: bool,
 ) -> tf.Tensor:
-    """The warp with gradients of its own: one function for each, so that none is computed in vain."""
+    """The warp with gradients of its own, one function each, so that none is computed in vain."""
     # Gradients belong to training, not to what is exported: compiled wherever there is a graph.
     by_itself = backend == "xla" if forced else not tf.executing_eagerly()
     by_itself = by_itself and not compiling() and spec.output_size is not None
@@ -265,7 +266,9 @@ def _comparable(image: tf.Tensor, spec: _Spec) -> bool:
 
 @lru_cache(maxsize=256)
 def _compiled(
-    step: Callable[..., tf.Tensor], spec: _Spec, shapes: tuple[object, ...]
+    step: Callable[..., tf.Tensor],
+    spec: _Spec,
+    shapes: tuple[tuple[tuple[int | None, ...], tf.DType], ...],
 ) -> Callable[..., tf.Tensor]:
     """Return `step` compiled for tensors of these types and shapes, a function of its own."""
     signature = [tf.TensorSpec(shape, dtype) for shape, dtype in shapes]
@@ -290,6 +293,11 @@ def _compile(
 def _as_theta(theta: tf.Tensor, transform: Transform) -> tf.Tensor:
     """Return theta in float32 or float64; its shape is the transform's to check."""
     return as_coordinates(theta, "flow" if not transform.num_parameters else "theta")
+
+
+def _known(size: list[int | None]) -> tuple[int, int] | None:
+    height, width = size
+    return None if height is None or width is None else (height, width)
 
 
 def _flow_size(flow: tf.Tensor) -> Size:

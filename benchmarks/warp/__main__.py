@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--plot", type=Path, help="draw them there")
     arguments = parser.parse_args()
 
-    from benchmarks.warp import goals, peers, plot  # noqa: PLC0415 (after the environment)
+    from benchmarks.warp import goals, peers, plot
 
     results = []
     print("| path | against | goal | reached | |\n|---|---|---|---|---|")

@@ -14,7 +14,7 @@ BATCH, SIDE = 256, 42
 
 
 class _Step(keras.layers.Layer):
-    """Theta and image in; the warped image out, or the image itself with theta still in the loss."""
+    """The image warped by theta, or the image as it is with theta still in the loss."""
 
     def __init__(self, warped: bool) -> None:
         super().__init__()

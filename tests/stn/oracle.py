@@ -1,11 +1,12 @@
 """Slow and obvious: the sampler written as loops over pixels, in float64."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 def lattice(length: int, align_corners: bool = True) -> Array:

@@ -1,5 +1,7 @@
 """What is true of grid and sampler by nature, and against the loops of the oracle."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -215,7 +217,7 @@ def test_every_dimension_may_be_unknown(rng: np.random.Generator) -> None:
         ((np.ones((1, 4, 4, 1), np.float32), IDENTITY, (3,)), r"\(height, width\); got"),
     ],
 )
-def test_errors_say_what_arrived(arguments: tuple, message: str) -> None:
+def test_errors_say_what_arrived(arguments: tuple[Any, ...], message: str) -> None:
     """Each message names the argument, what was hoped for and what came."""
     with pytest.raises(ValueError, match=message):
         spatial_transformer_network(*arguments)

@@ -1,5 +1,7 @@
 """Gradients to theta and to the image: finite differences, one-sided at the knots, the adjoint."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +11,7 @@ from tests.stn import oracle
 from tests.stn.test_core import IDENTITY, random_theta
 
 
-def _gradients(image: np.ndarray, theta: np.ndarray, upstream: np.ndarray) -> tuple:
+def _gradients(image: np.ndarray, theta: np.ndarray, upstream: np.ndarray) -> tuple[Any, Any]:
     image, theta = tf.constant(image), tf.constant(theta)
     with tf.GradientTape() as tape:
         tape.watch([image, theta])

@@ -1,6 +1,7 @@
 """The Keras layer: starts at the identity, serialises, clones, trains."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from stn import LocalizationNetwork, SpatialTransformer, spatial_transformer_network
 
 
-def _model(**options: object) -> keras.Model:
+def _model(**options: Any) -> keras.Model:
     images = keras.Input((14, 12, 1))
     warped, theta = SpatialTransformer(
         LocalizationNetwork(filters=(4, 4, 4), units=8),
@@ -76,7 +77,7 @@ def test_clone_model_builds_a_second_localizer(rng: np.random.Generator) -> None
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_keeps_theta_in_float32(policy: str, rng: np.random.Generator) -> None:
+def test_mixed_precision_keeps_theta_in_float32(policy: Any, rng: np.random.Generator) -> None:
     """The image is half, where it is looked at is not, and the identity stays exact."""
     images = tf.constant(rng.random((2, 30, 33, 1)), policy.removeprefix("mixed_"))
 
@@ -89,7 +90,7 @@ def test_mixed_precision_keeps_theta_in_float32(policy: str, rng: np.random.Gene
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_fit_moves_every_weight_of_the_localizer(
-    policy: str, jit_compile: bool, rng: np.random.Generator
+    policy: Any, jit_compile: bool, rng: np.random.Generator
 ) -> None:
     """A gradient reaches the localization network through the sampler."""
     keras.utils.set_random_seed(3)

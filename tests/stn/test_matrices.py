@@ -87,7 +87,7 @@ def test_to_pixels_takes_output_pixels_to_input_pixels(rng: np.random.Generator)
 
 
 def test_corners_go_round_the_region_clockwise() -> None:
-    """Top left, top right, bottom right, bottom left of the output; a quarter turn moves them on."""
+    """From the output's top left corner; a quarter turn moves them on."""
     quarter = np.array([[0, -1, 0, 1, 0, 0]], np.float32)
 
     np.testing.assert_allclose(

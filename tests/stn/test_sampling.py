@@ -1,6 +1,7 @@
 """Interpolation and padding, each against the loops of the oracle, in each implementation."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +28,8 @@ def _expected(
     image: np.ndarray,
     theta: np.ndarray,
     size: tuple[int, int],
-    interpolation: str,
-    padding: str,
+    interpolation: Any,
+    padding: Any,
     align: bool,
 ) -> np.ndarray:
     points = oracle.affine_points(theta, (7, 5), size, align)
@@ -38,11 +39,11 @@ def _expected(
 
 @pytest.mark.parametrize(("interpolation", "padding", "align"), MODES)
 def test_every_mode_agrees_with_the_oracle(
-    interpolation: str, padding: str, align: bool, rng: np.random.Generator
+    interpolation: Any, padding: Any, align: bool, rng: np.random.Generator
 ) -> None:
     """Kernels or portable ops, from theta and from a grid."""
     image, theta, size = _case(rng)
-    options = {
+    options: dict[str, Any] = {
         "interpolation": interpolation,
         "padding": padding,
         "fill_value": 0.3 if padding == "constant" else 0.0,
@@ -70,7 +71,7 @@ def test_every_mode_agrees_with_the_oracle(
     ],
 )
 def test_compiled_modes_agree_with_the_oracle(
-    interpolation: str, padding: str, align: bool, rng: np.random.Generator
+    interpolation: Any, padding: Any, align: bool, rng: np.random.Generator
 ) -> None:
     """Compiled by itself, as in training."""
     image, theta, size = _case(rng)
@@ -92,11 +93,15 @@ def test_compiled_modes_agree_with_the_oracle(
 
 @pytest.mark.parametrize(("interpolation", "padding", "align"), MODES)
 def test_the_identity_is_exact_in_every_mode(
-    interpolation: str, padding: str, align: bool, rng: np.random.Generator
+    interpolation: Any, padding: Any, align: bool, rng: np.random.Generator
 ) -> None:
     """No padding and no kernel may touch the image under the identity."""
     image = rng.random((1, 11, 8, 1)).astype(np.float32)
-    options = {"interpolation": interpolation, "padding": padding, "align_corners": align}
+    options: dict[str, Any] = {
+        "interpolation": interpolation,
+        "padding": padding,
+        "align_corners": align,
+    }
 
     for backend in ("auto", "gather"):
         warped = warp(image, IDENTITY, **options, backend=backend)
@@ -120,7 +125,7 @@ def test_the_identity_is_exact_in_every_context(
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("backend", ["auto", "gather", "xla"])
 def test_a_theta_that_is_not_finite_reads_the_fill_value(
-    backend: str, padding: str, rng: np.random.Generator
+    backend: Any, padding: Any, rng: np.random.Generator
 ) -> None:
     """In every implementation and under every padding, and its neighbour is as it was."""
     image = rng.random((3, 5, 6, 1)).astype(np.float32)
@@ -135,7 +140,7 @@ def test_a_theta_that_is_not_finite_reads_the_fill_value(
 
 
 @pytest.mark.parametrize("backend", ["auto", "gather", "xla"])
-def test_bytes_are_rounded_to_the_nearest(backend: str, rng: np.random.Generator) -> None:
+def test_bytes_are_rounded_to_the_nearest(backend: Any, rng: np.random.Generator) -> None:
     """uint8 in gives uint8 out, and float32 out when asked for, unrounded."""
     image = rng.integers(0, 256, (2, 9, 7, 3)).astype(np.uint8)
     theta = random_theta(rng, 2, 0.3)
@@ -190,7 +195,7 @@ def test_antialias_silences_a_zone_plate() -> None:
     plate = plate.astype(np.float32)
     true = plate.reshape(1, 32, 8, 32, 8, 1).mean(axis=(2, 4))
 
-    def error(**options: object) -> float:
+    def error(**options: Any) -> float:
         small = warp(plate, IDENTITY, output_size=(32, 32), align_corners=False, **options)
         return float(np.sqrt(((small - true) ** 2).numpy().mean()))
 
@@ -227,7 +232,7 @@ def test_batches_that_do_not_match_are_refused() -> None:
         ({"transform": "tps_1x4"}, "at least 2 x 2"),
     ],
 )
-def test_options_that_do_not_exist_are_refused(options: dict, message: str) -> None:
+def test_options_that_do_not_exist_are_refused(options: dict[str, Any], message: str) -> None:
     """Each message lists what there is, or says what to do."""
     with pytest.raises(ValueError, match=message):
         warp(np.ones((1, 4, 4, 1), np.float32), IDENTITY, **options)

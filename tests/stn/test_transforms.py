@@ -1,5 +1,7 @@
 """Each transform: parameters, identity, the map itself, its gradient, in each context."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -216,7 +218,7 @@ def test_a_grid_behind_the_horizon_is_sampled_as_zero() -> None:
 
 def test_the_named_grids_are_the_transforms(rng: np.random.Generator) -> None:
     """No grid function has a geometry of its own."""
-    named = {
+    named: dict[str, Any] = {
         "affine": affine_grid,
         "attention": attention_grid,
         "similarity": similarity_grid,
