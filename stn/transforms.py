@@ -145,7 +145,20 @@ def displaced(lattice: Lattice, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, 
 
 
 def thin_plate_spline(rows: int = 4, columns: int = 4) -> ThinPlateSpline:
-    """Return the thin-plate spline over `rows` x `columns` control points; at least 2 x 2."""
+    """Return the thin-plate spline over a regular grid of control points.
+
+    Args:
+        rows: rows of control points; at least 2.
+        columns: columns of control points; at least 2.
+
+    Returns:
+        A `Transform` with `2 * rows * columns` parameters, known to `get_transform` by its name.
+
+    Raises:
+        ValueError: fewer than 2 x 2 control points.
+
+    Source: Bookstein, Principal Warps (1989); Jaderberg et al. (2015), section 3.2.
+    """
     if min(rows, columns) < 2:
         raise ValueError(f"a spline needs at least 2 x 2 control points; got {rows} x {columns}")
     count = rows * columns
@@ -197,12 +210,17 @@ def get_transform(name: str | Transform) -> Transform:
             (4 x 4 control points), `"tps_3x5"` (any other number of rows and columns) or `"flow"`;
             or a `Transform`, which is handed back.
 
+    Returns:
+        The `Transform`.
+
     Raises:
         ValueError: there is none of that name.
 
     Example:
         >>> get_transform("attention").parameters
         ('scale', 'x', 'y')
+
+    Source: Jaderberg et al. (2015), section 3.2, for the parametrisations.
     """
     if isinstance(name, Transform):
         return name

@@ -60,7 +60,8 @@ def warp(
         fill_value: the constant, in the image's units.
         align_corners: -1 and +1 are the centres of the outermost pixels, else their outer edges.
         antialias: average that many points a side in each output pixel, `(rows, columns)` when they
-            differ; True takes the ratio of input to output size, at most 8.
+            differ; True takes the ratio of input to output size, at most 8. The outermost pixels
+            reach beyond the picture by half a pixel unless `align_corners` is False.
         return_mask: also return how much of each output pixel was seen.
         dtype: type of the result; the image's when left out. Bytes are rounded to the nearest.
         backend: `"auto"`, `"xla"` (compiled by itself), `"kernel"` (TensorFlow's image kernels),

@@ -1,6 +1,7 @@
 """This library, as a training step and as a stock server run it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -39,7 +40,7 @@ def backward(case: Case, theta: Array, to_image: bool = True) -> Call:
     return lambda: step(image, theta, upstream)
 
 
-def as_numpy(result: object) -> np.ndarray:
+def as_numpy(result: Any) -> np.ndarray:
     """Return the first tensor of a result."""
     first = result[0] if isinstance(result, tuple | list) else result
-    return np.asarray(first.numpy())  # type: ignore[attr-defined]
+    return np.asarray(first.numpy())
