@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from stn._board import Board
 from stn._shapes import image_size
 from stn._warping_layer import WarpingLayer
 from stn.transforms import Transform
@@ -55,7 +56,7 @@ class TransformerMonitor(keras.callbacks.Callback):
         self.patience = patience
         self.least_spread = least_spread
         self.least_valid = least_valid
-        self._writer = tf.summary.create_file_writer(log_dir) if log_dir else None
+        self._board = Board(log_dir) if log_dir else None
         self._warned: set[str] = set()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -89,13 +90,12 @@ class TransformerMonitor(keras.callbacks.Callback):
             logs.update(theta_spread=spread, valid_fraction=valid)
         if epoch + 1 >= self.patience:
             self._judge(spread, valid)
-        if self._writer is not None:
-            with self._writer.as_default(step=epoch):
-                tf.summary.scalar("theta/spread", spread)
-                tf.summary.scalar("theta/valid_fraction", valid)
-                tf.summary.image("transformer/input", _drawable(inputs), max_outputs=8)
-                tf.summary.image("transformer/output", _drawable(warped), max_outputs=8)
-            self._writer.flush()
+        if self._board is not None:
+            self._board.scalar("theta/spread", spread, epoch)
+            self._board.scalar("theta/valid_fraction", valid, epoch)
+            self._board.images("transformer/input", inputs, epoch)
+            self._board.images("transformer/output", warped, epoch)
+            self._board.flush()
 
     def _judge(self, spread: float, valid: float) -> None:
         if not spread >= self.least_spread:
@@ -115,12 +115,3 @@ class TransformerMonitor(keras.callbacks.Callback):
         if kind not in self._warned:
             self._warned.add(kind)
             warnings.warn(message, stacklevel=3)
-
-
-def _drawable(images: tf.Tensor) -> tf.Tensor:
-    """One, three or four channels in [0, 1]."""
-    images = tf.cast(images, tf.float32)
-    if images.shape[3] not in (1, 3, 4):
-        images = images[..., :1]
-    low, high = tf.reduce_min(images), tf.reduce_max(images)
-    return tf.math.divide_no_nan(images - low, high - low)
