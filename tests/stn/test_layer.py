@@ -106,6 +106,7 @@ def test_fit_moves_every_weight_of_the_localizer(
 
     assert (after_one_step != [1, 0, 0, 0, 1, 0]).all()
     assert np.isfinite(bias.numpy()).all()
+    assert np.isfinite(model.predict(images, verbose=0)).all()
 
 
 def test_a_localizer_of_another_width_is_refused() -> None:

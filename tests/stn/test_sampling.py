@@ -203,6 +203,37 @@ def test_antialias_silences_a_zone_plate() -> None:
     assert error(antialias=True) < 0.01
 
 
+def test_gradients_of_antialias_are_those_of_the_mean(rng: np.random.Generator) -> None:
+    """The adjoint identity for the image; for theta, the mean over a larger warp."""
+    image = tf.constant(rng.normal(size=(2, 9, 8, 1)))
+    upstream = rng.normal(size=(2, 3, 4, 1))
+    theta = tf.constant(random_theta(rng, 2, 0.2), tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([image, theta])
+        warped = warp(image, theta, output_size=(3, 4), antialias=2, align_corners=False)
+        large = warp(image, theta, output_size=(6, 8), align_corners=False)
+        by_hand = tf.nn.avg_pool2d(large, 2, 2, "VALID")
+
+    to_image, to_theta = tape.gradient(warped, [image, theta], output_gradients=upstream)
+
+    np.testing.assert_allclose(warped, by_hand, atol=1e-12)
+    np.testing.assert_allclose(np.vdot(image, to_image), np.vdot(warped, upstream), rtol=1e-10)
+    expected = tape.gradient(by_hand, theta, output_gradients=tf.constant(upstream))
+    np.testing.assert_allclose(to_theta, expected, atol=1e-10)
+
+
+def test_antialias_of_a_flow_moves_each_output_pixel_as_one(rng: np.random.Generator) -> None:
+    """All points within a pixel share its displacement."""
+    image = rng.random((1, 8, 12, 1)).astype(np.float32)
+    flow = rng.normal(0, 0.2, (1, 4, 6, 2)).astype(np.float32)
+
+    small = warp(image, flow, "flow", antialias=2, align_corners=False)
+
+    spread = np.repeat(np.repeat(flow, 2, axis=1), 2, axis=2)
+    large = warp(image, spread, "flow", align_corners=False).numpy()
+    np.testing.assert_allclose(small, large.reshape(1, 4, 2, 6, 2, 1).mean((2, 4)), atol=1e-5)
+
+
 def test_one_image_serves_many_thetas(rng: np.random.Generator) -> None:
     """Batch 1 of images, as that of thetas, is repeated."""
     image = rng.random((1, 5, 6, 1)).astype(np.float32)
