@@ -74,7 +74,9 @@ def _gather(
     # The target point that looks at each pixel, and half the rows of its parallelogram.
     determinant = a * d - b * c
     from_x, from_y = columns - e, rows - f
-    u, v = (d * from_x - b * from_y) / determinant, (a * from_y - c * from_x) / determinant
+    # Divided once an image, not once a pixel.
+    to_x, to_y = (d / determinant, b / determinant), (a / determinant, c / determinant)
+    u, v = to_x[0] * from_x - to_x[1] * from_y, to_y[0] * from_y - to_y[1] * from_x
     half_rows = (tf.abs(a) + tf.abs(c)) / tf.abs(determinant)
     # Along a row, the axis on which a step moves furthest bounds the columns.
     by_x = tf.abs(a) >= tf.abs(c)
