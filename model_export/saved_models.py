@@ -114,4 +114,8 @@ def _drop_empty_assets(folder: Path) -> None:
 
 
 def _options() -> tf.saved_model.SaveOptions:
-    return tf.saved_model.SaveOptions(experimental_debug_stripper=True)
+    # Nobody trains what is served; and the gradients of a warp are compiled by XLA, which model
+    # servers have switched off.
+    return tf.saved_model.SaveOptions(
+        experimental_debug_stripper=True, experimental_custom_gradients=False
+    )

@@ -473,4 +473,5 @@ def _save(
         lambda: {key: tf.constant(value) for key, value in described.items()}, input_signature=[]
     )
     signatures = {"predict": function, "serving_default": function, "describe": describe}
-    tf.saved_model.save(module, folder, signatures)
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, signatures, options)
