@@ -14,8 +14,11 @@ def load_tensorflow(num_threads: int | None) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     with _silent_stderr():
         import tensorflow as tf
+        from absl import logging
 
         tf.get_logger().setLevel("ERROR")
+        # It warns that exports have no gradients. They are not to have any.
+        logging.set_verbosity(logging.ERROR)
         if num_threads is not None:
             tf.config.threading.set_intra_op_parallelism_threads(num_threads)
             tf.config.threading.set_inter_op_parallelism_threads(num_threads)

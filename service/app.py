@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -20,6 +20,8 @@ from service.inference import Inference
 from service.pictures import PicturePool
 from service.routes import Routes
 from service.settings import Settings
+
+_FIRST_LOOK_SECONDS = 5.0
 
 _DESCRIPTION = """\
 Serves spatial transformer networks: a classifier that shows what it looked at (`/predict`), and the
@@ -48,7 +50,10 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await backend.start()
-        await catalogue.refresh()
+        # A model server that hangs must not keep this process from telling so; the look goes on.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_LOOK_SECONDS):
+                await catalogue.refresh()
         watcher = asyncio.create_task(catalogue.watch())
         try:
             yield
@@ -84,7 +89,10 @@ def _choose_backend(settings: Settings) -> Backend:
     from service.model_server import ModelServerAddress, ModelServerBackend
 
     address = ModelServerAddress(
-        settings.model_server, settings.model_server_tls, settings.model_server_ca
+        settings.model_server,
+        # Whoever names a certificate wants it used.
+        tls=settings.model_server_tls or settings.model_server_ca is not None,
+        ca=settings.model_server_ca,
     )
     # The largest answer is a picture with four channels.
     return ModelServerBackend(address, max_elements=4 * settings.max_pixels)

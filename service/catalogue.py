@@ -13,6 +13,8 @@ log = logging.getLogger("stn_serving")
 
 # A canary may be this much older than the polling interval before readiness is in doubt.
 _CANARY_GRACE_SECONDS = 5.0
+# Between looks while something is missing, so that its return is noticed soon.
+_IMPATIENT_SECONDS = 0.25
 
 
 class Catalogue:
@@ -33,7 +35,9 @@ class Catalogue:
         self, backend: Backend, predict_servable: str, warp_servable: str, poll_seconds: float
     ) -> None:
         self._poll_seconds = poll_seconds
-        self._refreshing: asyncio.Task[None] | None = None
+        self._round: asyncio.Task[None] | None = None
+        self._rounds: set[asyncio.Task[None]] = set()
+        self._is_asking = asyncio.Lock()
         self.classifier: Servable[Classifier] = Servable(
             backend, predict_servable, read_classifier, CLASSIFIER_CANARIES, poll_seconds
         )
@@ -42,16 +46,24 @@ class Catalogue:
         )
 
     async def refresh(self) -> None:
-        """Ask the backend once; callers at the same time share one round of questions."""
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.create_task(self._refresh())
+        """Ask the backend, from now on; callers share the next round of questions.
+
+        A round under way does not count: what it heard may be what the caller knows to be past.
+        """
+        if self._round is None or self._round.done():
+            self._round = asyncio.create_task(self._refresh())
+            self._rounds.add(self._round)
+            self._round.add_done_callback(self._rounds.discard)
         # A caller that goes away does not take the answer from the others.
-        await asyncio.shield(self._refreshing)
+        await asyncio.shield(self._round)
 
     async def watch(self) -> None:
         """Ask the backend again and again, until cancelled."""
         while True:
-            await asyncio.sleep(self._poll_seconds)
+            wait = self._poll_seconds
+            if self.not_ready_because():
+                wait = min(wait, _IMPATIENT_SECONDS)
+            await asyncio.sleep(wait)
             try:
                 await self.refresh()
             except Exception:
@@ -70,11 +82,13 @@ class Catalogue:
 
     async def close(self) -> None:
         """Stop asking."""
-        if self._refreshing is not None:
-            await stop(self._refreshing)
+        for running in list(self._rounds):
+            await stop(running)
 
     async def _refresh(self) -> None:
-        await asyncio.gather(self.classifier.refresh(), self.warper.refresh())
+        async with self._is_asking:
+            self._round = None
+            await asyncio.gather(self.classifier.refresh(), self.warper.refresh())
 
 
 async def stop(task: "asyncio.Task[None]") -> None:

@@ -163,10 +163,11 @@ def choose_media_type(accept: str, offered: tuple[str, ...]) -> str:
 
 async def send_error(error: ServiceError, scope: Scope, send: Send) -> None:
     """Answer with a problem document."""
-    status, headers, body = problems.answer(error, scope["path"], context_of(scope).request_id)
+    request_id = context_of(scope).request_id
+    status, headers, body = problems.answer(error, scope["path"], request_id)
     if status >= 500:
-        name = type(error).__name__
-        log.warning("%s %s: %s %s", scope["path"], name, error.detail, error.log_detail)
+        name, words = type(error).__name__, f"{error.detail} {error.log_detail}".rstrip()
+        log.warning("%s %s, request %s: %s", scope["path"], name, request_id, words)
     await _send(send, status, headers, body)
 
 

@@ -22,7 +22,7 @@ from service.contract import (
     check_warped,
     warp_signature,
 )
-from service.errors import ServiceError, UnknownVersion
+from service.errors import NotReady, ServiceError, UnknownVersion
 from service.geometry import Fit
 from service.images import FittedImage, check_pixels, decode_for_model, decode_for_warp, encode_png
 from service.options import PredictOptions, Selector, WarpOptions
@@ -150,16 +150,21 @@ class Inference:
         selector: Selector,
         work: Callable[[Model], Awaitable[Result]],
     ) -> Result:
-        model = await servable.choose(selector)
         try:
-            return await work(model)
+            return await work(await servable.choose(selector))
         except UnknownVersion:
             if selector.version is not None:
                 raise
-            # The server replaced the version a moment ago: look again, and use what it has now.
-            servable.drop(model.version)
-            await self._catalogue.refresh()
-            return await work(await servable.choose(selector))
+        # The server changed its versions a moment ago: look again, and use what it has now.
+        servable.forget_labels()
+        await self._catalogue.refresh()
+        model = await servable.choose(selector)
+        try:
+            return await work(model)
+        except UnknownVersion as error:
+            raise NotReady(
+                f"the model server keeps changing the versions of {servable.name}; try again"
+            ) from error
 
     async def _predict_all(
         self,
@@ -178,7 +183,8 @@ class Inference:
             for number, task in enumerate(tasks):
                 error = None if task.cancelled() else task.exception()
                 if isinstance(error, ServiceError):
-                    raise type(error)(f"image {number}: {error.detail}", error.errors) from error
+                    detail = f"image {number}: {error.detail}"
+                    raise type(error)(detail, error.errors, error.log_detail) from error
             raise failures.exceptions[0] from failures
         return [task.result() for task in tasks]
 

@@ -23,6 +23,7 @@ from service.errors import (
     Overloaded,
     ServiceError,
     UnknownLabel,
+    UnknownModel,
     UnknownVersion,
 )
 
@@ -55,6 +56,8 @@ _STATE_NAMES = {
 _ASK_SECONDS = 5.0
 # Headers, tensor names and shapes around the numbers of an answer.
 _MESSAGE_OVERHEAD = 1024 * 1024
+# A channel counts bytes in 32 bits.
+_LARGEST_MESSAGE = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class ModelServerBackend:
     # While one call computes, the next is on its way; more only fills the server's queue. Past four
     # calls for each of its processors, the health checks included, it refuses ("Threadpool").
     max_predict_calls = 2
-    max_warp_calls = 4
+    max_warp_calls = 2
 
     def __init__(self, address: ModelServerAddress, max_elements: int) -> None:
         self._address = address
@@ -103,16 +106,18 @@ class ModelServerBackend:
         # Numbers above 127 take two bytes each in the server's default encoding of uint8.
         largest = max(2 * self._max_elements, 4 * 1024 * 1024) + _MESSAGE_OVERHEAD
         options = [
-            ("grpc.max_receive_message_length", largest),
+            ("grpc.max_receive_message_length", min(largest, _LARGEST_MESSAGE)),
             ("grpc.max_send_message_length", -1),
             ("grpc.keepalive_time_ms", 10_000),
             ("grpc.keepalive_timeout_ms", 5_000),
             # A server that comes back, at an address of its own choice, is to be found in a second.
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.min_reconnect_backoff_ms", 100),
-            ("grpc.max_reconnect_backoff_ms", 1_000),
+            ("grpc.max_reconnect_backoff_ms", 500),
             ("grpc.dns_min_time_between_resolutions_ms", 500),
             ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
+            # An internal address is not for the proxy that the environment may name.
+            ("grpc.enable_http_proxy", 0),
             # Retries are decided above, where the other requests are known.
             ("grpc.enable_retries", 0),
         ]
@@ -136,9 +141,12 @@ class ModelServerBackend:
     async def versions(self, servable: str) -> Sequence[VersionStatus]:
         """Return the versions that the server knows."""
         request = wire.GetModelStatusRequest(model_spec=wire.ModelSpec(name=servable))
-        answer = await self._call(
-            wire.GET_MODEL_STATUS, request, _soon(), wire.GetModelStatusResponse
-        )
+        try:
+            answer = await self._call(
+                wire.GET_MODEL_STATUS, request, _soon(), wire.GetModelStatusResponse
+            )
+        except UnknownVersion as error:
+            raise UnknownModel(f"the model server has no servable {servable!r}") from error
         return [
             VersionStatus(
                 version=status.version,

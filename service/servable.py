@@ -11,9 +11,10 @@ from service.backend import Arrays, Backend, Call, SignatureSpec, VersionStatus
 from service.canary import Canaries
 from service.contract import Classifier, Warper
 from service.errors import (
-    BatchRejected,
     ContractBroken,
+    ModelServerError,
     NotReady,
+    Overloaded,
     ServiceError,
     UnknownVersion,
 )
@@ -113,36 +114,47 @@ class Servable(Generic[Model]):
         states = ", ".join(f"version {s.version} is {s.state}" for s in self.statuses)
         return states or "there is no version"
 
-    def drop(self, version: int) -> None:
-        """Forget a version that the backend no longer has."""
-        self.models.pop(version, None)
-        self._labels = {n: (v, until) for n, (v, until) in self._labels.items() if v != version}
+    def forget_labels(self) -> None:
+        """Look up each label anew when it is next asked for."""
+        self._labels.clear()
 
     async def refresh(self) -> None:
         """Ask the backend what there is, admit what is new, and send a canary."""
         try:
+            try:
+                await self._refresh()
+            except UnknownVersion:
+                # It went between one question and the next.
+                await self._refresh()
+        except Overloaded:
+            # Not news: it works, and how long ago a canary came back is known.
+            return
+        except ServiceError as error:
+            self.trouble = f"a trial request failed: {error.detail}"
+
+    async def _refresh(self) -> None:
+        try:
             self.statuses = await self._backend.versions(self.name)
+        except Overloaded:
+            raise
         except ServiceError as error:
             self.trouble, self._was_away = error.detail, True
             return
         available = {s.version for s in self.statuses if s.state == "AVAILABLE"}
+        # After an absence the same number may stand for another model: read all of them anew.
+        known_versions = set() if self._was_away else set(self.models)
+        for version in sorted(available - known_versions):
+            await self._admit(version)
+        # Not before: while one version replaces another, there must always be one to choose.
         for known in (self.models, self.problems):
             for version in set(known) - available:
                 del known[version]
-        # After an absence the same number may stand for another model: read all of them anew.
-        known_versions = set() if self._was_away else {*self.models, *self.problems}
-        try:
-            for version in sorted(available - known_versions):
-                await self._admit(version)
-            self._was_away = False
-            model = self.latest()
-            if model is not None:
-                await self._canaries.check(self._backend, model, _soon())
-                self.canary_at = asyncio.get_running_loop().time()
-        except ServiceError as error:
-            self.trouble = f"a trial request failed: {error.detail}"
-        else:
-            self.trouble = ""
+        self._was_away = False
+        model = self.latest()
+        if model is not None:
+            await self._canaries.check(self._backend, model, _soon())
+            self.canary_at = asyncio.get_running_loop().time()
+        self.trouble = ""
 
     async def _admit(self, version: int) -> None:
         try:
@@ -150,10 +162,13 @@ class Servable(Generic[Model]):
             described = await self._describe(version, signatures)
             model = self._read(self.name, version, signatures, described)
             await self._canaries.warm(self._backend, model, _soon())
-        except (BatchRejected, ContractBroken) as error:
+        except ModelServerError as error:
             self.models.pop(version, None)
+            if self.problems.get(version) != error.detail:
+                log.error(
+                    "%s version %d: %s %s", self.name, version, error.detail, error.log_detail
+                )
             self.problems[version] = error.detail
-            log.error("%s", error.detail)
         else:
             self.models[version] = model
             self.problems.pop(version, None)

@@ -57,7 +57,8 @@ class Settings(BaseSettings):
         False, description="Encrypt the connection to the model server and verify who it is."
     )
     model_server_ca: Annotated[Path, AfterValidator(_existing_file)] | None = Field(
-        None, description="File of root certificates for that; the system's by default."
+        None,
+        description="File of root certificates for that, and implies it; the system's by default.",
     )
     predict_servable: str = Field(
         "stn", min_length=1, description="Servable behind /predict: the classifier."

@@ -442,6 +442,10 @@ def test_a_warp_that_is_not_exact_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+# The warp's gradients are compiled by XLA, which would be refused before what is tried here.
+_WITHOUT_GRADIENTS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+
+
 def _outputs(model: keras.Model, images: tf.Tensor, scale: float = 255.0) -> dict[str, tf.Tensor]:
     outputs = model(tf.cast(images, tf.float32) / scale, training=False)
     return {
@@ -460,7 +464,7 @@ def _save_archive(
     archive.add_endpoint(
         "describe", lambda: {key: tf.constant(value) for key, value in described.items()}, []
     )
-    archive.write_out(folder, verbose=False)
+    archive.write_out(folder, options=_WITHOUT_GRADIENTS, verbose=False)
 
 
 def _save(
@@ -473,5 +477,4 @@ def _save(
         lambda: {key: tf.constant(value) for key, value in described.items()}, input_signature=[]
     )
     signatures = {"predict": function, "serving_default": function, "describe": describe}
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, folder, signatures, options)
+    tf.saved_model.save(module, folder, signatures, _WITHOUT_GRADIENTS)

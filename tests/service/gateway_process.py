@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,11 +31,15 @@ class Gateway:
         url: where it answers.
         said: what it printed while it started.
         process: it.
+        says: what it has printed since, as it comes.
+        reader: reads that, or the gateway would stop when the pipe is full.
     """
 
     url: str
     said: list[str]
     process: "subprocess.Popen[str]"
+    says: list[str]
+    reader: threading.Thread
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -48,8 +53,9 @@ class Gateway:
 
     def ended(self) -> tuple[int, str]:
         """Wait until it has ended; return its exit status and what it printed since."""
-        output, _ = self.process.communicate(timeout=_TIMEOUT_SECONDS)
-        return self.process.returncode, output
+        status = self.process.wait(timeout=_TIMEOUT_SECONDS)
+        self.reader.join()
+        return status, "".join(self.says)
 
 
 @contextlib.contextmanager
@@ -73,7 +79,14 @@ def start_gateway(models: Path, *flags: str) -> Iterator[Gateway]:
                     break
             found = re.search(r"answers on (http://\S+)", "\n".join(said))
             assert found, said
-            yield Gateway(found[1], said, process)
+            says: list[str] = []
+            reader = threading.Thread(target=says.extend, args=(process.stdout,))
+            reader.start()
+            try:
+                yield Gateway(found[1], said, process, says, reader)
+            finally:
+                process.kill()
+                reader.join()
         finally:
             process.kill()
 

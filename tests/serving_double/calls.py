@@ -17,16 +17,27 @@ from tests.serving_double.refusals import Refusal
 _NOTED = 10_000
 
 
+class GivenUp(Refusal):
+    """A call whose caller did not wait for the answer."""
+
+
 class CallLog:
     """The last calls, oldest first."""
 
     def __init__(self) -> None:
         self._calls: deque[dict[str, Any]] = deque(maxlen=_NOTED)
 
-    def note(self, occasion: Occasion, version: int = 0, outputs: Sequence[str] = ()) -> None:
+    def note(
+        self,
+        occasion: Occasion,
+        version: int = 0,
+        outputs: Sequence[str] = (),
+        context: grpc.ServicerContext | None = None,
+    ) -> None:
         """Remember a call that reached the server."""
         call = asdict(occasion) | {"version": version, "outputs": list(outputs)}
         del call["first_pixels"]
+        call["seconds_left"] = None if context is None else context.time_remaining()
         self._calls.append(call)
 
     def count(self) -> int:
@@ -60,7 +71,7 @@ def wait_until_given_up(context: Any, answer: "Future[Any]") -> None:
     """Wait for an answer, but not longer than the caller does.
 
     Raises:
-        Refusal: the caller went away, so that nobody reads this.
+        GivenUp: the caller went away, so that nobody reads this.
     """
     over = threading.Event()
     answer.add_done_callback(lambda _: over.set())
@@ -68,4 +79,4 @@ def wait_until_given_up(context: Any, answer: "Future[Any]") -> None:
         over.set()
     over.wait()
     if not answer.done():
-        raise Refusal(grpc.StatusCode.CANCELLED, "the caller gave up")
+        raise GivenUp(grpc.StatusCode.CANCELLED, "the caller gave up")

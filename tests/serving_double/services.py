@@ -1,6 +1,7 @@
 """The two services of TensorFlow Serving, on the official stubs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -16,7 +17,7 @@ from tensorflow_serving.apis import (
 
 from tests.serving_double import faults as fault_kinds
 from tests.serving_double import refusals
-from tests.serving_double.calls import CallLog, suffer, wait_until_given_up
+from tests.serving_double.calls import CallLog, GivenUp, suffer, wait_until_given_up
 from tests.serving_double.configuration import read_config
 from tests.serving_double.faults import Fault, FaultBook, Occasion
 from tests.serving_double.servables import STATES, Servables, Version
@@ -64,16 +65,21 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         feeds = self._read_inputs(request, signature)
         outputs = _wanted(request.output_filter, signature)
         occasion = _occasion(request, name, signature, feeds)
-        self._calls.note(occasion, version.number, outputs)
+        self._calls.note(occasion, version.number, outputs, context)
         befallen = self._faults.befall(occasion)
-        suffer(befallen, context)
         tensors = [signature.outputs[output].name for output in outputs]
-        if version.batcher is None:
-            arrays = version.model.run(feeds, tensors)
-        else:
-            answer = version.batcher.submit(feeds, tensors)
-            wait_until_given_up(context, answer)
-            arrays = answer.result()
+        try:
+            suffer(befallen, context)
+            if version.batcher is None:
+                arrays = version.model.run(feeds, tensors)
+            else:
+                answer = version.batcher.submit(feeds, tensors)
+                wait_until_given_up(context, answer)
+                arrays = answer.result()
+        except GivenUp:
+            given_up = replace(occasion, method="Predict, given up")
+            self._calls.note(given_up, version.number, outputs, context)
+            raise
         return self._respond(version, name, dict(zip(outputs, arrays, strict=True)), befallen)
 
     def GetModelMetadata(self, request: Any, context: Context) -> Any:  # noqa: N802

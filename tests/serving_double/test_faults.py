@@ -1,13 +1,14 @@
 """Each fault does what it says, where and as often as it was asked for."""
 
 from typing import Any
+from unittest.mock import ANY
 
 import grpc
 import numpy as np
 import pytest
 
 from service import wire
-from tests.serving_double.client import Client
+from tests.serving_double.client import Client, eventually
 from tests.serving_double.conftest import Serve
 from tests.serving_double.faults import Fault
 
@@ -207,9 +208,24 @@ def test_calls_are_noted(serve: Serve) -> None:
             "batch": 2,
             "version": 1,
             "outputs": ["mean"],
+            "seconds_left": ANY,
         }
     ]
     assert client.double.calls.take() == []
+
+
+def test_a_call_that_is_given_up_is_noted_with_the_time_it_had_left(serve: Serve) -> None:
+    client = serve()
+    client.fault("hang")
+    call = client.begin(IMAGES)
+    eventually(lambda: client.double.calls.count() == 1)
+
+    call.cancel()
+    eventually(lambda: client.double.calls.count() == 2)
+
+    begun, given_up = client.double.calls.take()
+    assert (begun["method"], given_up["method"]) == ("Predict", "Predict, given up")
+    assert 0 < given_up["seconds_left"] < begun["seconds_left"] <= 20
 
 
 def test_a_fault_that_does_not_exist_is_refused() -> None:
