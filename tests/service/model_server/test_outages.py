@@ -68,5 +68,7 @@ def test_frozen_under_load_and_thawed(
 def assert_unharmed(outcomes: Outcomes) -> None:
     assert not outcomes.wrong
     assert outcomes.livez == {200}
-    assert outcomes.readyz == [200, 503, 200]
+    # On a busy machine the server may come back in more than one go.
+    assert (outcomes.readyz[0], outcomes.readyz[-1]) == (200, 200)
+    assert 503 in outcomes.readyz
     assert outcomes.slowest_seconds < TIMEOUT_MS / 1000 + _MARGIN_SECONDS
