@@ -2,12 +2,12 @@
 
 import ctypes
 
-_M_MMAP_THRESHOLD = -3  # malloc.h of glibc
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h of glibc
 _LARGE_BYTES = 4 * 1024 * 1024
 
 
 def return_large_buffers() -> None:
-    """Have large buffers go back to the system as soon as they are freed; only glibc needs telling.
+    """Keep no more memory than is in use, as far as it is simple; only glibc needs telling.
 
     By default glibc raises its threshold with the sizes that it sees, up to 32 MB, and from then on
     keeps buffers of decoded pictures in its heaps: a flood of photos would leave the process at its
@@ -16,6 +16,8 @@ def return_large_buffers() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        # A heap for each of TensorFlow's threads would keep what each of them once needed.
+        mallopt(_M_ARENA_MAX, 2)
 
 
 def trim() -> None:
