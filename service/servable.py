@@ -102,7 +102,7 @@ class Servable(Generic[Model]):
             return self._version(await self._resolve(selector.label))
         model = self.latest()
         if model is None:
-            raise NotReady(f"no version of {self.name} is ready: {self.why_not_ready()}")
+            raise self._not_ready()
         return model
 
     def why_not_ready(self) -> str:
@@ -199,13 +199,16 @@ class Servable(Generic[Model]):
             self._labels[label] = (version, now + self._label_seconds)
         return version
 
+    def _not_ready(self) -> NotReady:
+        return NotReady(f"no version of {self.name} is ready: {self.why_not_ready()}")
+
     def _version(self, version: int) -> Model:
         if version in self.models:
             return self.models[version]
         if version in self.problems:
             raise ContractBroken(self.problems[version])
         if not self.models:
-            raise NotReady(f"no version of {self.name} is ready: {self.why_not_ready()}")
+            raise self._not_ready()
         known = ", ".join(str(v) for v in sorted(self.models))
         raise UnknownVersion(f"{self.name} has no version {version} ready; it has {known}")
 
