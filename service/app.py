@@ -10,12 +10,14 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from service import errors, problems, schemas
 from service.backend import Backend
 from service.catalogue import Catalogue, stop
 from service.context import context_of
-from service.http import ContextMiddleware
+from service.direct import RouteTable
+from service.edge import Edge
 from service.inference import Inference
 from service.pictures import PicturePool
 from service.routes import Routes
@@ -33,7 +35,19 @@ the query, as form fields or as JSON members alike. What goes wrong is answered 
 """
 
 
-def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
+class Gateway(FastAPI):
+    """A FastAPI application inside an `edge.Edge`, which answers the direct routes itself."""
+
+    def __init__(self, edge: Edge, **options: Any) -> None:
+        super().__init__(**options)
+        self.edge = edge
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the edge around all that FastAPI does for a request."""
+        return self.edge.around(super().build_middleware_stack(), RouteTable(self.routes))
+
+
+def create_app(settings: Settings, backend: Backend | None = None) -> Gateway:
     """Return the gateway as an ASGI application.
 
     Args:
@@ -63,7 +77,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             pool.close()
             await backend.close()
 
-    app = FastAPI(
+    app = Gateway(
+        Edge(settings, open_paths=frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"})),
         title="stn-serving",
         version=package_version(),
         description=_DESCRIPTION,
@@ -75,7 +90,6 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     app.state.catalogue = catalogue
     Routes(inference, catalogue, settings).add_to(app.router)
     app.add_exception_handler(HTTPException, _routing_error)
-    app.add_middleware(ContextMiddleware, settings=settings)
     _document(app)
     return app
 
@@ -112,11 +126,11 @@ async def _routing_error(request: Request, error: Exception) -> Response:
     ours: errors.ServiceError = errors.NotFound("there is no such route; /docs lists them all")
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
-        ours = errors.MethodNotAllowed(f"this route answers {allowed}")
-    status, headers, body = problems.answer(
-        ours, request.url.path, context_of(request.scope).request_id
-    )
-    return Response(body, status, {**(error.headers or {}), **headers})
+        ours = errors.MethodNotAllowed(f"this route answers {allowed}", allowed=(allowed,))
+    context = context_of(request.scope)
+    context.error_code = ours.code
+    status, headers, body = problems.answer(ours, request.url.path, context.request_id)
+    return Response(body, status, headers)
 
 
 def _document(app: FastAPI) -> None:

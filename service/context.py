@@ -7,17 +7,20 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.errors import FieldError, MalformedRequest, ServiceError
 from service.options import describe
+
+if TYPE_CHECKING:
+    from service.edge import Admission
 
 # Anything else could forge log lines or headers; it is replaced, not refused.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-@dataclass
+@dataclass(slots=True)
 class RequestContext:
     """One request on its way.
 
@@ -29,6 +32,15 @@ class RequestContext:
         stages: seconds by stage, in order: decode, queue, model, encode.
         fault: what was wrong with the headers that this was read from.
         body_is_read: whether all of the body has come in.
+        started: when the request came, by `time.perf_counter`, in seconds.
+        route: the template of its route, `/models/{name}`; empty where there is none.
+        caller: the name of the key that it came with; empty without keys.
+        admission: gives places to requests on this route; None where nothing does.
+        admitted: whether it holds such a place.
+        status: of the answer; 0 until it begins.
+        error_code: of the problem that was answered; empty when all went well.
+        bytes_received: size of the body as far as it was read.
+        bytes_sent: size of the answer's body.
     """
 
     request_id: str
@@ -38,6 +50,15 @@ class RequestContext:
     stages: dict[str, float] = field(default_factory=dict)
     fault: ServiceError | None = None
     body_is_read: bool = False
+    started: float = field(default_factory=time.perf_counter)
+    route: str = ""
+    caller: str = ""
+    admission: "Admission | None" = None
+    admitted: bool = False
+    status: int = 0
+    error_code: str = ""
+    bytes_received: int = 0
+    bytes_sent: int = 0
 
     def spent(self, stage: str, seconds: float) -> None:
         """Add to the time of a stage."""
@@ -95,6 +116,6 @@ def read_context(
 
 
 def context_of(scope: Any) -> RequestContext:
-    """Return the context that `middleware.ContextMiddleware` put into a request's scope."""
+    """Return the context that `edge.Edge` put into a request's scope."""
     context: RequestContext = scope["stn.context"]
     return context

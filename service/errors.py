@@ -4,6 +4,8 @@ Every error carries a stable `code` for programs, a sentence for people, and, wh
 request is to blame, what arrived and what was expected. None ever carries the caller's bytes.
 """
 
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -41,6 +43,16 @@ class ServiceError(Exception):
         self.detail = detail
         self.errors = errors
         self.log_detail = log_detail
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that the answer must carry beside the document."""
+        return {}
+
+    def within(self, place: str) -> "ServiceError":
+        """Return the same error, its sentence beginning with where it happened."""
+        error = copy(self)
+        error.detail = f"{place}: {self.detail}"
+        return error
 
 
 class InternalError(ServiceError):
@@ -136,9 +148,28 @@ class NotFound(RequestError):
 
 
 class MethodNotAllowed(RequestError):
-    """The route exists, but not for this method."""
+    """The route exists, but not for this method.
+
+    Args:
+        allowed: the methods that it has.
+    """
 
     code = "method_not_allowed"
+
+    def __init__(
+        self,
+        detail: str,
+        errors: tuple[FieldError, ...] = (),
+        log_detail: str = "",
+        *,
+        allowed: Sequence[str] = (),
+    ) -> None:
+        super().__init__(detail, errors, log_detail)
+        self.allowed = allowed
+
+    def headers(self) -> dict[str, str]:
+        """Return `Allow`, which RFC 9110 asks for."""
+        return {"allow": ", ".join(self.allowed)}
 
 
 class UnknownModel(RequestError):
@@ -180,12 +211,26 @@ class BatchRejected(ModelServerError):
 class Unavailable(ServiceError):
     """It may work later; the answer carries `Retry-After`.
 
-    Attributes:
+    Args:
         retry_after_seconds: when to try again, in whole seconds.
     """
 
     code = "unavailable"
-    retry_after_seconds: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        detail: str,
+        errors: tuple[FieldError, ...] = (),
+        log_detail: str = "",
+        *,
+        retry_after_seconds: int = 1,
+    ) -> None:
+        super().__init__(detail, errors, log_detail)
+        self.retry_after_seconds = retry_after_seconds
+
+    def headers(self) -> dict[str, str]:
+        """Return `Retry-After`."""
+        return {"retry-after": str(self.retry_after_seconds)}
 
 
 class NotReady(Unavailable):

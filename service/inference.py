@@ -183,8 +183,7 @@ class Inference:
             for number, task in enumerate(tasks):
                 error = None if task.cancelled() else task.exception()
                 if isinstance(error, ServiceError):
-                    detail = f"image {number}: {error.detail}"
-                    raise type(error)(detail, error.errors, error.log_detail) from error
+                    raise error.within(f"image {number}") from error
             raise failures.exceptions[0] from failures
         return [task.result() for task in tasks]
 

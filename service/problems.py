@@ -73,11 +73,8 @@ def answer(
     error: errors.ServiceError, instance: str, request_id: str
 ) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of the answer to an error."""
-    headers = {"content-type": MEDIA_TYPE}
-    if isinstance(error, errors.Unavailable):
-        headers["retry-after"] = str(error.retry_after_seconds)
     return (
         int(STATUS_OF[type(error)]),
-        headers,
+        {"content-type": MEDIA_TYPE, **error.headers()},
         orjson.dumps(problem(error, instance, request_id)),
     )

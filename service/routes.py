@@ -7,10 +7,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 
 from service import answers, schemas
+from service.bodies import read_body
 from service.catalogue import Catalogue
 from service.context import context_of
+from service.direct import DirectRoute, OpenRoute
 from service.errors import FieldError, MissingImage, TooManyImages, UnknownModel, UnknownOption
-from service.http import Answer, DirectRoute, choose_media_type, json_answer, read_body
+from service.http import Answer, choose_media_type, json_answer
 from service.inference import Inference
 from service.options import describe, read_predict_options, read_warp_options
 from service.settings import Settings
@@ -39,8 +41,9 @@ class Routes:
         add("/warp", self.warp, methods=["POST"], **schemas.WARP)
         add("/models", self.models, methods=["GET"], **schemas.MODELS)
         add("/models/{name}", self.model, methods=["GET"], **schemas.MODEL)
-        add("/livez", self.livez, methods=["GET"], **schemas.LIVEZ)
-        add("/readyz", self.readyz, methods=["GET"], **schemas.READYZ)
+        add_open: Any = partial(router.add_api_route, route_class_override=OpenRoute)
+        add_open("/livez", self.livez, methods=["GET"], **schemas.LIVEZ)
+        add_open("/readyz", self.readyz, methods=["GET"], **schemas.READYZ)
 
     async def predict(self, request: Request) -> Answer:
         """Classify one image: class, probabilities, theta and the region looked at."""

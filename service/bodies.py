@@ -1,0 +1,62 @@
+"""Request bodies, read within bounds of size and time."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.types import Scope
+
+from service.context import context_of
+from service.errors import BodyTooLarge, BodyTooSlow, MalformedRequest
+
+
+async def read_body(request: Request, max_bytes: int, timeout_seconds: float) -> bytes:
+    """Read the body of a request, and then take a place among those at work.
+
+    In this order, so that nobody occupies a place by sending slowly.
+
+    Raises:
+        BodyTooLarge: it is, or announces itself, larger than allowed.
+        BodyTooSlow: it did not arrive in time.
+        MalformedRequest: the caller hung up half way.
+        ServiceError: there is no place, see `edge.Admission`.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > max_bytes:
+        raise BodyTooLarge(
+            f"the body announces {announced} bytes; at most {max_bytes} are accepted. "
+            "Send a smaller picture."
+        )
+    context = context_of(request.scope)
+    chunks: list[bytes] = []
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            while not context.body_is_read:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise MalformedRequest("the connection closed before the body was complete")
+                chunk = message.get("body", b"")
+                context.bytes_received += len(chunk)
+                if context.bytes_received > max_bytes:
+                    raise BodyTooLarge(
+                        f"the body has more than {max_bytes} bytes, the most that is accepted. "
+                        "Send a smaller picture."
+                    )
+                chunks.append(chunk)
+                context.body_is_read = not message.get("more_body", False)
+    except TimeoutError as error:
+        raise BodyTooSlow(
+            f"the body was not complete after {timeout_seconds:g} seconds "
+            f"({context.bytes_received} bytes came)"
+        ) from error
+    if context.admission is not None:
+        await context.admission.enter(request.scope, context)
+        context.admitted = True
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def has_body(scope: Scope) -> bool:
+    """Whether the head of a request announces a body."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+        for name, value in scope["headers"]
+    )

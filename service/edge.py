@@ -1,0 +1,178 @@
+"""The outermost layer of the gateway: everything that holds for every request, and nothing else.
+
+A request passes, in this order:
+
+1. its context is read from the headers (`context.RequestContext`);
+2. its route is found, directly where it is a `direct.DirectRoute`, else by FastAPI;
+3. the guards look at it, each of which may refuse it;
+4. admission looks at it, and once its body is in, gives it a place;
+5. the route answers;
+6. the observers are told.
+
+All of this runs for each request on the event loop: what is added here must cost microseconds and
+never block. Errors of guards, admission and routes become problem documents here.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.bodies import has_body
+from service.context import RequestContext, context_of, read_context
+from service.direct import RouteTable
+from service.errors import InternalError, ServiceError
+from service.hangup import HungUp
+from service.http import send_error
+from service.settings import Settings
+
+log = logging.getLogger("stn_serving")
+
+Guard = Callable[[Scope, RequestContext], None]
+"""Refuses a request by raising a `ServiceError`; may write who calls into the context.
+
+Not asked for open routes (`direct.OpenRoute`) nor for `Edge.open_paths`. What is raised must not
+hold the caller's bytes. The body has not been read: after a refusal the connection is closed.
+"""
+
+Observer = Callable[[Scope, RequestContext], None]
+"""Told of every request once, when its answer has gone or nobody waits for it any more.
+
+The context then says all: `route`, `caller`, `status`, `error_code`, `bytes_received`,
+`bytes_sent`, `started`, `stages`, `model_version`. It must not raise and must not wait.
+"""
+
+CALLER_GONE = 499
+"""The status of a request whose caller hung up first; never sent. nginx uses the same number."""
+
+
+class Admission(Protocol):
+    """Bounds the work in progress, on every route that reads a body."""
+
+    def check(self, scope: Scope, context: RequestContext) -> None:
+        """Look at a request whose body has not been read; it holds nothing yet.
+
+        Raises:
+            ServiceError: there is no hope for it.
+        """
+
+    async def enter(self, scope: Scope, context: RequestContext) -> None:
+        """Take a place for a request whose body is in; wait for one for a short time.
+
+        Cancelled when the request's deadline comes or its caller hangs up.
+
+        Raises:
+            ServiceError: there is none.
+        """
+
+    def leave(self, scope: Scope, context: RequestContext) -> None:
+        """Give the place back. Called once for each `enter` that returned, whatever happened."""
+
+
+class Edge:
+    """An ASGI application around the one that it is given.
+
+    Args:
+        settings: hold the limits.
+
+    Attributes:
+        guards: asked in order.
+        admission: bounds the work in progress; None where nothing does.
+        observers: told in order.
+        open_paths: paths of `app` for which no guard is asked.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        guards: Sequence[Guard] = (),
+        admission: Admission | None = None,
+        observers: Sequence[Observer] = (),
+        open_paths: frozenset[str] = frozenset(),
+    ) -> None:
+        self._settings = settings
+        self.guards = list(guards)
+        self.admission = admission
+        self.observers = list(observers)
+        self.open_paths = open_paths
+
+    def around(self, app: ASGIApp, table: RouteTable) -> ASGIApp:
+        """Return the application that answers requests.
+
+        Args:
+            app: answers what no direct route does.
+            table: the direct routes.
+        """
+
+        async def edge(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            context = scope["stn.context"] = read_context(
+                scope["headers"],
+                self._settings.request_timeout_ms,
+                self._settings.max_request_timeout_ms,
+            )
+            send = _sending(scope, context, send)
+            try:
+                await self._answer(table, app, scope, receive, send)
+            except HungUp:
+                context.status = CALLER_GONE
+            except ServiceError as error:
+                await send_error(error, scope, send)
+            except Exception:
+                log.exception("a fault of the gateway, request %s", context.request_id)
+                if context.status:
+                    raise  # too late for an answer; the server closes the connection
+                await send_error(InternalError("a fault of the gateway; it is logged"), scope, send)
+            finally:
+                if context.admitted and self.admission is not None:
+                    self.admission.leave(scope, context)
+                for observe in self.observers:
+                    observe(scope, context)
+
+        return edge
+
+    async def _answer(
+        self, table: RouteTable, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        context = context_of(scope)
+        if context.fault is not None:
+            raise context.fault
+        place = table.find(scope)
+        if place is None:
+            if scope["path"] not in self.open_paths:
+                self._guard(scope, context)
+            await app(scope, receive, send)
+            return
+        context.route = place.path
+        route = place.routes.get(scope["method"])
+        if route is None:
+            self._guard(scope, context)
+            raise place.not_allowed()
+        if not route.is_open:
+            self._guard(scope, context)
+            context.admission = self.admission
+            if self.admission is not None and scope["method"] == "POST":
+                self.admission.check(scope, context)
+        await route.app(scope, receive, send)
+
+    def _guard(self, scope: Scope, context: RequestContext) -> None:
+        for guard in self.guards:
+            guard(scope, context)
+
+
+def _sending(scope: Scope, context: RequestContext, send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            context.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *context.headers()]
+            if not context.body_is_read and has_body(scope):
+                # Or the rest of a body that nobody wants would be read to its end.
+                message["headers"].append((b"connection", b"close"))
+        elif scope["method"] != "HEAD":
+            context.bytes_sent += len(message.get("body", b""))
+        await send(message)
+
+    return send_with_headers
