@@ -34,9 +34,9 @@ class CallLog:
         outputs: Sequence[str] = (),
         context: grpc.ServicerContext | None = None,
     ) -> None:
-        """Remember a call that reached the server."""
+        """Remember a call that reached the server, and whose faults are settled."""
         call = asdict(occasion) | {"version": version, "outputs": list(outputs)}
-        del call["first_pixels"]
+        call["first_pixels"] = sorted(occasion.first_pixels)
         call["seconds_left"] = None if context is None else context.time_remaining()
         self._calls.append(call)
 
@@ -60,7 +60,7 @@ def suffer(befallen: Sequence[Fault], context: grpc.ServicerContext | None = Non
             case "slow":
                 time.sleep(fault.milliseconds / 1000)
             case "hang":
-                wait_until_given_up(context, Future())
+                wait_until_given_up(context, fault.released)
             case "die":
                 os._exit(134)
             case "error":

@@ -16,13 +16,16 @@ SERVICE = "stn.double.Control"
 def control_handler(
     servables: Servables, faults: FaultBook, calls: CallLog
 ) -> grpc.GenericRpcHandler:
-    """Return the handler of AddFault, ClearFaults, Reset, SetState and TakeCalls."""
+    """Return the handler of AddFault, ClearFaults, Release, Reset, SetState and TakeCalls."""
 
     def add_fault(fault: dict[str, Any]) -> None:
         faults.add(Fault.read(fault))
 
     def clear_faults() -> None:
         faults.clear()
+
+    def release() -> None:
+        faults.release()
 
     def set_state(servable: str, version: int, state: str | None) -> None:
         if state is not None and state not in STATES:
@@ -31,6 +34,7 @@ def control_handler(
 
     def reset() -> None:
         faults.clear()
+        faults.release()
         servables.pretend_nothing()
         calls.take()
 
@@ -39,6 +43,7 @@ def control_handler(
         {
             "AddFault": _json_method(add_fault),
             "ClearFaults": _json_method(clear_faults),
+            "Release": _json_method(release),
             "Reset": _json_method(reset),
             "SetState": _json_method(set_state),
             "TakeCalls": _json_method(calls.take),

@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from concurrent.futures import Future
+from copy import copy
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 KINDS = {
     "slow": "answer `milliseconds` later",
-    "hang": "never answer",
+    "hang": "answer when released, if ever",
     "die": "end the process, at once and without a word",
     "error": "fail with `code` and `message`",
     "unparsable": "answer bytes that are no message",
@@ -43,6 +45,7 @@ class Fault:
         number: a version, a value or a dtype.
         text: for string tensors.
         shape: for metadata.
+        released: ends the wait of a call that hangs.
     """
 
     kind: str
@@ -59,6 +62,7 @@ class Fault:
     number: int = 0
     text: str = ""
     shape: Sequence[int] | None = None
+    released: "Future[None]" = field(default_factory=Future, init=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -69,7 +73,7 @@ class Fault:
     @classmethod
     def read(cls, document: dict[str, Any]) -> "Fault":
         """Return a fault described by JSON."""
-        unknown = set(document) - {field.name for field in fields(cls)}
+        unknown = set(document) - {field.name for field in fields(cls) if field.init}
         if unknown:
             raise ValueError(f"a fault has no {sorted(unknown)}")
         return cls(**document)
@@ -91,6 +95,7 @@ class FaultBook:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._released: Future[None] = Future()
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
@@ -103,6 +108,12 @@ class FaultBook:
         with self._lock:
             self._faults.clear()
 
+    def release(self) -> None:
+        """Let the calls that hang go on; those to come hang as they would."""
+        with self._lock:
+            released, self._released = self._released, Future()
+        released.set_result(None)
+
     def befall(self, occasion: Occasion) -> list[Fault]:
         """Return what goes wrong with a call, and count it."""
         with self._lock:
@@ -111,7 +122,13 @@ class FaultBook:
                 if fault.times is not None:
                     fault.times -= 1
             self._faults = [fault for fault in self._faults if fault.times != 0]
-        return found
+            return [self._begun(fault) for fault in found]
+
+    def _begun(self, fault: Fault) -> Fault:
+        """Return a fault as it befalls one call: the next release is the one to end it."""
+        begun = copy(fault)
+        begun.released = self._released
+        return begun
 
 
 def _applies(fault: Fault, occasion: Occasion) -> bool:

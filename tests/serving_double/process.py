@@ -1,6 +1,7 @@
 """The double as a process of its own, for tests that must not load TensorFlow."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -90,8 +91,14 @@ class ServingDoubleProcess:
         return self._end(signal.SIGTERM)
 
     def pause(self) -> None:
-        """Freeze it: connections stay open, and nothing answers."""
-        self._running().send_signal(signal.SIGSTOP)
+        """Freeze it, which it is when this returns: connections stay open, and nothing answers."""
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        # The signal only asks for it; a process counts as stopped when its last thread has.
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            process.returncode = os.waitstatus_to_exitcode(status)
+            raise RuntimeError(f"it ended instead, with status {process.returncode}")
 
     def resume(self) -> None:
         """Let it go on."""
@@ -105,8 +112,12 @@ class ServingDoubleProcess:
         """Let everything go right again."""
         self._control("ClearFaults")
 
+    def release(self) -> None:
+        """Let the calls that hang go on; those to come hang as they would."""
+        self._control("Release")
+
     def reset(self) -> None:
-        """Forget faults, pretended states and calls."""
+        """Forget faults, pretended states and calls, and let go what hangs."""
         self._control("Reset")
 
     def set_state(self, servable: str, version: int, state: str | None) -> None:

@@ -65,8 +65,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         feeds = self._read_inputs(request, signature)
         outputs = _wanted(request.output_filter, signature)
         occasion = _occasion(request, name, signature, feeds)
-        self._calls.note(occasion, version.number, outputs, context)
         befallen = self._faults.befall(occasion)
+        self._calls.note(occasion, version.number, outputs, context)
         tensors = [signature.outputs[output].name for output in outputs]
         try:
             suffer(befallen, context)
@@ -94,8 +94,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         version = self._servables.version(request.model_spec)
         assert version.model is not None
         occasion = Occasion("GetModelMetadata", version.name)
-        self._calls.note(occasion, version.number)
         befallen = self._faults.befall(occasion)
+        self._calls.note(occasion, version.number)
         suffer(befallen, context)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         for name, signature in version.model.signatures.items():
@@ -164,8 +164,8 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         if not request.HasField("model_spec"):
             raise refusals.no_model_spec()
         occasion = Occasion("GetModelStatus", request.model_spec.name)
-        self._calls.note(occasion)
         befallen = self._faults.befall(occasion)
+        self._calls.note(occasion)
         suffer(befallen, context)
         response = get_model_status_pb2.GetModelStatusResponse()
         for version in self._servables.matching(request.model_spec):
@@ -180,8 +180,9 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     def HandleReloadConfigRequest(self, request: Any, context: Context) -> Any:  # noqa: N802
         """Serve other models, or the same under other labels."""
         occasion = Occasion("HandleReloadConfigRequest")
+        befallen = self._faults.befall(occasion)
         self._calls.note(occasion)
-        suffer(self._faults.befall(occasion), context)
+        suffer(befallen, context)
         if request.config.WhichOneof("config") != "model_config_list":
             raise refusals.no_model_config_list()
         self._servables.configure(read_config(request.config))

@@ -89,6 +89,22 @@ def test_a_call_that_hangs_ends_with_the_caller_s_patience(serve: Serve) -> None
     assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+def test_a_call_that_hangs_is_answered_when_it_is_released(serve: Serve) -> None:
+    """It, and not the next."""
+    client = serve()
+    client.fault("hang", times=2)
+    released = client.begin(IMAGES, outputs=["mean"])
+    eventually(lambda: client.double.calls.count() == 1)
+
+    client.double.faults.release()
+
+    np.testing.assert_array_equal(released.result().outputs["mean"].float_val, MEAN)
+    left = client.begin(IMAGES)
+    eventually(lambda: client.double.calls.count() == 2)
+    left.cancel()
+    eventually(lambda: client.double.calls.count() == 3)
+
+
 def test_a_slow_answer_is_right(serve: Serve) -> None:
     client = serve()
     client.fault("slow", milliseconds=300)
@@ -206,6 +222,7 @@ def test_calls_are_noted(serve: Serve) -> None:
             "servable": "tiny",
             "signature": "predict",
             "batch": 2,
+            "first_pixels": [0, 12],
             "version": 1,
             "outputs": ["mean"],
             "seconds_left": ANY,

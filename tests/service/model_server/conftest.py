@@ -47,7 +47,8 @@ def batching_double(_batching: ServingDoubleProcess) -> Iterator[ServingDoublePr
 
 @pytest.fixture(scope="session")
 def _gateway(_plain: ServingDoubleProcess, models_folder: Path) -> Iterator[Gateway]:
-    flags = ("--model-server", _plain.address, "--poll-seconds", "0.2")
+    flags = ["--model-server", _plain.address, "--poll-seconds", "0.2"]
+    flags += ["--max-request-timeout-ms", "600000"]
     with start_gateway(models_folder, *flags) as running:
         yield running
 

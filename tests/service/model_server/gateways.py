@@ -55,7 +55,7 @@ async def predict(client: httpx.AsyncClient, content: bytes, **params: Any) -> h
     return await client.post("/predict", content=content, params=params)
 
 
-async def eventually(holds: Callable[[], Any], seconds: float = 20) -> None:
+async def eventually(holds: Callable[[], Any], seconds: float = 30) -> None:
     """Wait until something holds; what it does may block."""
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110
