@@ -1,20 +1,26 @@
 """`stn-serve`: start the gateway."""
 
+import asyncio
 import logging
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from types import FrameType
+from typing import cast
 
 import uvicorn
-from fastapi import FastAPI
 from pydantic import ValidationError
 
-from service.app import create_app, package_version
+from service.app import Gateway, create_app, package_version
 from service.catalogue import Catalogue
+from service.connections import Connection, ConnectionLimits
 from service.errors import ServiceError
 from service.memory import return_large_buffers
 from service.settings import Settings
+
+# uvicorn ticks ten times a second.
+_TICKS_PER_LOOK = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,18 +55,26 @@ def read_settings(arguments: Sequence[str]) -> Settings:
     return Settings(_cli_parse_args=list(arguments), _cli_prog_name="stn-serve")
 
 
-def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+def _uvicorn_config(app: Gateway, settings: Settings) -> uvicorn.Config:
+    limits = ConnectionLimits(
+        settings.max_connections,
+        settings.max_head_bytes,
+        settings.head_timeout_seconds,
+        settings.answer_timeout_seconds,
+    )
     return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", partial(Connection, app.edge, limits)),
+        ws="none",
         lifespan="off",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         log_level="warning",
+        timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,
     )
 
@@ -72,7 +86,7 @@ class _Server(uvicorn.Server):
     end by the signal that stopped it, which looks like a crash to whoever watches.
     """
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(self, config: uvicorn.Config, app: Gateway) -> None:
         super().__init__(config)
         self._app = app
 
@@ -81,6 +95,14 @@ class _Server(uvicorn.Server):
         with self.capture_signals():
             async with self._app.router.lifespan_context(self._app):
                 await super().serve(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections once a second."""
+        if counter % _TICKS_PER_LOOK == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in list(self.server_state.connections):
+                cast("Connection", connection).look(now)
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at the first signal; a second one does not wait for requests in flight."""

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service import problems
 from service.bodies import has_body
 from service.context import RequestContext, context_of, read_context
 from service.direct import RouteTable
@@ -133,6 +134,20 @@ class Edge:
                     observe(scope, context)
 
         return edge
+
+    def refuse(self, error: ServiceError) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Return status, headers and body for what was refused before it was a request.
+
+        The observers are told, with a scope that has an empty method and path.
+        """
+        context = read_context([], 0, 0)
+        status, headers, body = problems.answer(error, "", context.request_id)
+        context.status, context.error_code, context.bytes_sent = status, error.code, len(body)
+        for observe in self.observers:
+            observe({"type": "http", "method": "", "path": "", "headers": []}, context)
+        raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+        closing = [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+        return status, [*raw, *context.headers(), *closing], body
 
     async def _answer(
         self, table: RouteTable, app: ASGIApp, scope: Scope, receive: Receive, send: Send

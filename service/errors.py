@@ -135,6 +135,18 @@ class BodyTooSlow(RequestError):
     code = "body_too_slow"
 
 
+class HeadTooLarge(RequestError):
+    """Too many bytes, or lines, in the request line and the headers."""
+
+    code = "head_too_large"
+
+
+class HeadTooSlow(RequestError):
+    """The headers did not arrive in time."""
+
+    code = "head_too_slow"
+
+
 class NotAcceptable(RequestError):
     """The route cannot answer in a form that `Accept` allows."""
 

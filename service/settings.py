@@ -84,6 +84,24 @@ class Settings(BaseSettings):
     decode_threads: int = Field(
         2, ge=1, le=64, description="Threads that decode and encode large pictures."
     )
+    max_connections: int = Field(
+        2048,
+        ge=1,
+        description="Most connections open at once; past it the one that has kept the gateway "
+        "waiting for longest is closed, and where none has, the new one is refused with 503.",
+    )
+    max_head_bytes: int = Field(
+        16 * 1024, ge=1024, description="Largest request line and headers together, in bytes."
+    )
+    head_timeout_seconds: float = Field(
+        10.0, gt=0, description="Time in which the request line and the headers must have arrived."
+    )
+    keep_alive_seconds: int = Field(
+        75, ge=1, description="Time for which a connection is kept open for a next request."
+    )
+    answer_timeout_seconds: float = Field(
+        60.0, gt=0, description="Time in which a caller must have taken its answer."
+    )
     body_timeout_seconds: float = Field(
         10.0, gt=0, description="Time in which a request body must have arrived."
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -68,10 +69,15 @@ def described(card: Any = CLASSIFIER_CARD, labels: Sequence[str] = LABELS) -> Ar
 
 @dataclass
 class Fault:
-    """What goes wrong: an error to raise, a wait, or a change to the outputs."""
+    """What goes wrong: an error to raise, a wait, or a change to the outputs.
+
+    Attributes:
+        held_until: calls wait until it is set.
+    """
 
     error: Exception | None = None
     seconds: float = 0.0
+    held_until: threading.Event | None = None
     change: Callable[[Call, dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
 
 
@@ -134,11 +140,15 @@ class FakeBackend:
             raise UnknownVersion(f"{call.servable} has no version {call.version}")
         outputs = _answer(call)
         if self.fault is not None and call.signature != "describe":
-            await asyncio.sleep(self.fault.seconds)
-            if self.fault.error is not None:
-                raise self.fault.error
-            if self.fault.change is not None:
-                outputs = self.fault.change(call, outputs)
+            fault = self.fault
+            await asyncio.sleep(fault.seconds)
+            # Set by another thread, which cannot set an event of this loop.
+            while fault.held_until is not None and not fault.held_until.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+            if fault.error is not None:
+                raise fault.error
+            if fault.change is not None:
+                outputs = fault.change(call, outputs)
         return {name: outputs[name] for name in call.outputs if name in outputs}
 
 

@@ -1,16 +1,17 @@
 """The gateway on a real socket, in a thread, with a fake backend: for what only a socket shows."""
 
 import contextlib
+import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from service.__main__ import _Server, _uvicorn_config
 from service.app import create_app
 from service.settings import Settings
-from tests.service.fakes import FakeBackend
+from tests.service.fakes import FakeBackend, Fault
 
 
 @contextlib.contextmanager
@@ -32,11 +33,46 @@ def served(backend: FakeBackend | None = None, **settings: Any) -> Iterator[int]
         assert not thread.is_alive(), "the gateway did not stop"
 
 
+def until(holds: Callable[[], bool], what: str = "") -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, f"it does not come to pass: {what}"
+        time.sleep(0.01)
+
+
+class Held:
+    """Calls of the model that wait until they are released."""
+
+    def __init__(self, backend: FakeBackend) -> None:
+        self._backend = backend
+        self._before = len(backend.calls)
+        self._released = threading.Event()
+        backend.fault = Fault(held_until=self._released)
+
+    def count(self) -> int:
+        """Return how many calls came since."""
+        return sum(call.signature != "describe" for call in self._backend.calls[self._before :])
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many calls have come."""
+        until(lambda: self.count() >= count, f"{count} calls")
+
+    def release(self) -> None:
+        """Let those that wait go on, and hold no more."""
+        self._backend.fault = None
+        self._released.set()
+
+
 class Wire:
     """A connection for exactly these bytes."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, port: int, receive_buffer: int = 0) -> None:
+        self._socket = socket.socket()
+        if receive_buffer:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._socket.settimeout(30)
+        self._socket.connect(("127.0.0.1", port))
 
     def __enter__(self) -> "Wire":
         return self
@@ -49,6 +85,12 @@ class Wire:
 
     def half_close(self) -> None:
         self._socket.shutdown(socket.SHUT_WR)
+
+    def wait_until_cut_off(self) -> None:
+        """Wait, without reading, until the other side has broken the connection off."""
+        poll = select.poll()
+        poll.register(self._socket, 0)  # what is reported even when nothing is asked for
+        assert poll.poll(30_000), "the connection is still there"
 
     def until_closed(self) -> bytes:
         """Return all that comes until the other side closes."""

@@ -159,7 +159,11 @@ def test_what_is_no_http_is_refused(wire: Wire, name: str) -> None:
     """Two lengths, or a length and chunks, are how requests are smuggled past a proxy."""
     wire.send(NO_HTTP[name])
 
-    assert status_of(wire.until_closed()) == 400
+    answer = wire.until_closed()
+
+    assert status_of(answer) == 400
+    assert b"content-type: application/problem+json" in answer
+    assert b'"code":"malformed_request"' in answer
 
 
 def test_a_caller_that_hangs_up_frees_the_model() -> None:

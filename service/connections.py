@@ -1,0 +1,287 @@
+"""Connections: bounds on what a caller may send, and how slowly, before and after a request.
+
+uvicorn's protocol for httptools bounds neither the head of a request nor the time in which it
+comes, and hands a request that offers another protocol (`Upgrade: h2c`) on without its body, which
+it then reads as the next request.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from service.edge import Edge
+from service.errors import HeadTooLarge, HeadTooSlow, MalformedRequest, Overloaded, ServiceError
+
+# More than any client sends.
+_MAX_HEADERS = 100
+# Requests that wait behind one another on one connection.
+_MAX_PIPELINED = 64
+# How long the rest of a body is read and dropped after an answer that did not wait for it: closed
+# at once, the answer would be lost to whoever is still sending (RFC 9112, section 9.6).
+_LINGER_SECONDS = 5.0
+# Who keeps the gateway waiting for less is never cut off to make room.
+_PATIENCE_SECONDS = 1.0
+# On, for 0 seconds.
+_DROP_THE_REST = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """What a connection may take.
+
+    Attributes:
+        max_connections: open at the same time.
+        max_head_bytes: of a request line and headers together, and of trailers.
+        head_timeout_seconds: time in which they must have come.
+        answer_timeout_seconds: time in which an answer must have been taken.
+    """
+
+    max_connections: int
+    max_head_bytes: int
+    head_timeout_seconds: float
+    answer_timeout_seconds: float
+
+
+class Connection(HttpToolsProtocol):
+    """One connection, within bounds.
+
+    Args:
+        edge: is told of what is refused before it is a request.
+        limits: the bounds.
+        options: what uvicorn gives.
+    """
+
+    def __init__(self, edge: Edge, limits: ConnectionLimits, **options: Any) -> None:
+        super().__init__(**options)
+        self._edge = edge
+        self._limits = limits
+        # Since when a head, or the rest of a body, is waited for.
+        self._head_since: float | None = None
+        self._body_since: float | None = None
+        # Bytes that came since the parser last gave something out.
+        self._pending = 0
+        self._offered_upgrade = False
+        self._unsent_since: float | None = None
+        self._closing_since: float | None = None
+
+    # --- asyncio's calls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection, in the place of one that idles if there are too many."""
+        super().connection_made(transport)
+        self._cycle_transport = _CycleTransport(transport, self._close_gently)
+        self._head_since = self.loop.time()
+        if len(self.connections) > self._limits.max_connections:
+            self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if self._closing_since is not None:
+            return
+        self._unset_keepalive_if_required()
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._head_since is None and (cycle is None or cycle.response_complete):
+            self._head_since = self.loop.time()
+        self._pending += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._decline_upgrade(data[offer.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            self._refuse(cause if isinstance(cause, ServiceError) else _no_http())
+        except httptools.HttpParserError:
+            self._refuse(_no_http())
+        else:
+            if self._pending > self._limits.max_head_bytes:
+                self._refuse(self._too_large())
+
+    # --- the parser's calls
+
+    def on_headers_complete(self) -> None:
+        """Start to answer a request whose head is whole."""
+        if self.parser.should_upgrade():
+            self._offered_upgrade = True
+            return
+        if len(self.headers) > _MAX_HEADERS:
+            raise HeadTooLarge(f"the request has more than {_MAX_HEADERS} headers")
+        # Only a piece of that length can hold such a head; then it is counted exactly.
+        if self._pending > self._limits.max_head_bytes and self._head_bytes() > (
+            self._limits.max_head_bytes
+        ):
+            raise self._too_large()
+        self._pending = 0
+        self._head_since = None
+        self._body_since = self.loop.time()
+        super().on_headers_complete()
+        self.cycle.transport = self._cycle_transport  # type: ignore[assignment]
+        # What comes after the body (trailers) is read, and dropped.
+        self.headers = []
+        if len(self.pipeline) > _MAX_PIPELINED:
+            self.cut_off()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._pending = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Take the end of the body."""
+        if self._offered_upgrade:
+            return
+        self._pending = 0
+        self._body_since = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, unless this was the last."""
+        self._unsent_since = None
+        if self._closing_since is None:
+            super().on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+
+    # --- bounds
+
+    def look(self, now: float) -> None:
+        """Cut off a caller who has been too slow. Called about once a second.
+
+        Args:
+            now: by the event loop's clock, in seconds.
+        """
+        if self.transport.get_write_buffer_size():
+            if self._unsent_since is None:
+                self._unsent_since = now
+            elif now - self._unsent_since > self._limits.answer_timeout_seconds:
+                self.cut_off()
+        elif self._closing_since is not None:
+            if now - self._closing_since > _LINGER_SECONDS:
+                self.cut_off()
+        elif self._head_since is not None:
+            if now - self._head_since > self._limits.head_timeout_seconds:
+                self._refuse_slow_head()
+        else:
+            self._unsent_since = None
+
+    def cut_off(self) -> None:
+        """Close at once, and let the system forget what was not taken yet."""
+        connected = self.transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_THE_REST)
+        self.transport.abort()
+
+    def waits_since(self) -> float | None:
+        """Return since when the caller keeps the gateway waiting; None when it does not."""
+        if self._closing_since is not None:
+            return self._closing_since
+        if self._head_since is not None or self._body_since is not None:
+            return self._head_since or self._body_since
+        if self.timeout_keep_alive_task is not None:
+            return self.timeout_keep_alive_task.when() - self.timeout_keep_alive
+        return None
+
+    def _make_room(self) -> None:
+        """Close the connection that has kept the gateway waiting for longest, or this one."""
+        patience_ends = self.loop.time() - _PATIENCE_SECONDS
+        since, slowest = patience_ends, None
+        for connection in self.connections:
+            assert isinstance(connection, Connection)
+            waits = connection.waits_since()
+            if waits is not None and waits < since:
+                since, slowest = waits, connection
+        if slowest is not None:
+            slowest.cut_off()
+        else:
+            most = self._limits.max_connections
+            self._refuse(Overloaded(f"{most} connections are open, the most that are accepted"))
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _too_large(self) -> ServiceError:
+        return HeadTooLarge(
+            f"the request line and the headers have more than {self._limits.max_head_bytes} bytes"
+        )
+
+    def _refuse_slow_head(self) -> None:
+        if not self._pending:
+            self.transport.close()  # it never said anything, and expects no answer
+            return
+        self._refuse(
+            HeadTooSlow(
+                f"the headers were not complete after {self._limits.head_timeout_seconds:g} seconds"
+            )
+        )
+
+    def _refuse(self, error: ServiceError) -> None:
+        """Answer what never became a request, and close."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if self.pipeline or cycle.response_started:
+                self.cut_off()
+                return
+            if not cycle.more_body:
+                # Answers go out in order: first that of the request before.
+                cycle.keep_alive = False
+                self.flow.pause_reading()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+        status, headers, body = self._edge.refuse(error)
+        lines = [STATUS_LINE[status]]
+        lines += [b"%b: %b\r\n" % line for line in [*self.server_state.default_headers, *headers]]
+        self.transport.write(b"".join([*lines, b"\r\n", body]))
+        self._close_gently()
+
+    def _close_gently(self) -> None:
+        """Close, but not before the caller has had its answer."""
+        self._unset_keepalive_if_required()
+        if self._head_since is None and self._body_since is None:
+            self.transport.close()  # nothing is left unread
+        elif self._closing_since is None:
+            self._closing_since = self.loop.time()
+            self.transport.write_eof()
+            self.flow.resume_reading()
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Read the request again as if it had offered no other protocol (RFC 9110, section 7.8)."""
+        self._offered_upgrade = False
+        method = self.parser.get_method()
+        version = self.parser.get_http_version().encode("ascii")
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                tokens = [token.strip() for token in value.split(b",")]
+                value = b", ".join(token for token in tokens if token.lower() != b"upgrade")
+            if name != b"upgrade":
+                lines.append(b"%b: %b" % (name, value))
+        if method == b"CONNECT":
+            self._refuse(_no_http())
+            return
+        self.parser = httptools.HttpRequestParser(self)
+        self._pending = 0
+        self.data_received(b"\r\n".join([*lines, b"", b""]) + rest)
+
+
+class _CycleTransport:
+    """What a request does to its transport, but for the way to close it."""
+
+    __slots__ = ("close", "is_closing", "write")
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close
+
+
+def _no_http() -> ServiceError:
+    return MalformedRequest("what came is not a request of HTTP/1.1 or 1.0")
