@@ -251,8 +251,15 @@ def _responses(*kinds: type[errors.ServiceError]) -> dict[int | str, dict[str, A
     }
 
 
-_PICTURE_ERRORS = (
+# Of the edge, whichever the route.
+_ANY_ERRORS = (
     errors.MalformedRequest,
+    errors.HeadTooSlow,
+    errors.HeadTooLarge,
+    errors.InternalError,
+)
+_PICTURE_ERRORS = (
+    *_ANY_ERRORS,
     errors.MissingImage,
     errors.UnknownOption,
     errors.UnknownVersion,
@@ -266,7 +273,6 @@ _PICTURE_ERRORS = (
     errors.InvalidOption,
     errors.UndecodableImage,
     errors.AnimatedImage,
-    errors.InternalError,
     errors.ContractBroken,
     errors.BatchRejected,
     errors.NotReady,
@@ -291,12 +297,15 @@ PREDICT = _picture_route(_PREDICT_OPTIONS, Prediction)
 PREDICT_BATCH = _picture_route(_PREDICT_OPTIONS, PredictionBatch, many=True)
 WARP = _picture_route(_WARP_OPTIONS, WarpedImage)
 WARP["responses"][200] = {"content": {"image/png": {"schema": _BINARY}}}
-_ANY_ERRORS = (errors.MalformedRequest, errors.InternalError, errors.DeadlineExceeded)
-MODELS = {"response_model": ModelList, "responses": _responses(*_ANY_ERRORS)}
+MODELS = {
+    "response_model": ModelList,
+    "responses": _responses(*_ANY_ERRORS, errors.DeadlineExceeded),
+}
 MODEL = {
     "response_model": ModelDetails,
     "responses": _responses(
         *_ANY_ERRORS,
+        errors.DeadlineExceeded,
         errors.UnknownOption,
         errors.UnknownModel,
         errors.UnknownVersion,
