@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from model_export.config import TrainingConfig
+from model_export.reproduce_cli import add_reproduce
 from model_export.serving_cli import add_serving_commands
 
 _DATA = (
@@ -89,6 +90,7 @@ Exit status: 0 done; 1 dead localizer, refused export or failed promotion; 2 bad
     _add_train(commands)
     _add_evaluate(commands)
     _add_export(commands)
+    add_reproduce(commands, _Formatter, _DATA)
     add_serving_commands(commands, _Formatter)
     return parser
 

@@ -17,11 +17,12 @@ from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
 from model_export.pictures import draw_learning_curves, draw_looks, worst_first
 from model_export.predictors import keras_predictor, open_predictor
 from model_export.progress import training_progress
+from model_export.reproduce.command import reproduce
 from model_export.serving_commands import promote, rollback, serving_config
 from model_export.train import train as train_classifier
 from model_export.version_folder import version_folder
 
-__all__ = ["evaluate", "export", "promote", "rollback", "serving_config", "train"]
+__all__ = ["evaluate", "export", "promote", "reproduce", "rollback", "serving_config", "train"]
 
 _NUM_MISTAKES = 24
 

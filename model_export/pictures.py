@@ -12,10 +12,10 @@ from matplotlib.ticker import LogLocator
 
 from model_export.evaluate import Reading
 
-_INK = "#1f2933"
-_BLUE = "#2463a6"
-_ORANGE = "#d1700f"
-_RED = "#c0392b"
+INK = "#1f2933"
+BLUE = "#2463a6"
+ORANGE = "#d1700f"
+RED = "#c0392b"
 # Of the quadrilateral: its first edge is the top of what the network saw.
 _REGION = "#ffb000"
 _TOP = "#1e9be0"
@@ -34,7 +34,7 @@ def draw_learning_curves(history: Sequence[dict[str, float]], path: Path) -> Non
     figure = Figure(figsize=(9.6, 3.2), layout="constrained")
     loss, error, grip = figure.subplots(1, 3)
     marker = "o" if len(epochs) < 3 else ""
-    curve = {"color": _BLUE, "linewidth": 1.6, "marker": marker, "markersize": 4}
+    curve = {"color": BLUE, "linewidth": 1.6, "marker": marker, "markersize": 4}
 
     loss.plot(epochs, [row["loss"] for row in history], **curve)
     loss.set_yscale("log")
@@ -51,8 +51,8 @@ def draw_learning_curves(history: Sequence[dict[str, float]], path: Path) -> Non
 
     correlations = [row["centre_correlation"] for row in history]
     grip.plot(epochs, correlations, **curve)
-    grip.axhspan(-1, 0.5, color=_RED, alpha=0.10, linewidth=0)
-    grip.text(0.98, 0.03, "dead", color=_RED, ha="right", va="bottom", transform=grip.transAxes)
+    grip.axhspan(-1, 0.5, color=RED, alpha=0.10, linewidth=0)
+    grip.text(0.98, 0.03, "dead", color=RED, ha="right", va="bottom", transform=grip.transAxes)
     grip.set_ylim(min(0.0, *correlations), 1.02)
     grip.set_title("correlation of theta with the digit's place")
 
@@ -62,7 +62,7 @@ def draw_learning_curves(history: Sequence[dict[str, float]], path: Path) -> Non
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def draw_looks(
@@ -97,11 +97,11 @@ def draw_looks(
         "Each pair: the image with the region the network looked at (its top edge in blue),"
         " and what it saw there",
         fontsize=10,
-        color=_INK,
+        color=INK,
         y=1 - 0.1 / height,
         va="top",
     )
-    _write(figure, path)
+    write_figure(figure, path)
 
 
 def worst_first(reading: Reading) -> list[int]:
@@ -141,18 +141,19 @@ def _draw_pair(sent: Axes, seen: Axes, reading: Reading, index: int) -> None:
     probabilities = reading.outputs["probabilities"][index]
     predicted, true = int(probabilities.argmax()), int(reading.labels[index])
     right = predicted == true
-    sent.set_title(f"is {true}", fontsize=9, color=_INK, pad=2)
+    sent.set_title(f"is {true}", fontsize=9, color=INK, pad=2)
     seen.set_title(
         f"read {predicted} ({100 * probabilities[predicted]:.0f} %)",
         fontsize=9,
-        color=_INK if right else _RED,
+        color=INK if right else RED,
         fontweight="normal" if right else "bold",
         pad=2,
     )
 
 
-def _write(figure: Figure, path: Path) -> None:
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG; the same figure gives the same file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
-    # Without the program's version, the same figure gives the same file.
+    # Its version would change with that of the program.
     figure.savefig(path, dpi=_DPI, metadata={"Software": None})

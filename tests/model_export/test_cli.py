@@ -47,7 +47,7 @@ def trained(
 # Help.
 
 
-COMMANDS = ["train", "evaluate", "export", "serving-config", "promote", "rollback"]
+COMMANDS = ["train", "evaluate", "export", "reproduce", "serving-config", "promote", "rollback"]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])

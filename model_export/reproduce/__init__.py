@@ -1,0 +1,1 @@
+"""The paper's experiments on distorted digits: made, trained and put in a table."""
