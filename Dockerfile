@@ -4,19 +4,22 @@
 #     docker run --publish 127.0.0.1:8000:8000 --env STN_MODEL_SERVER=host:8500 stn-serving/gateway
 
 ARG PYTHON_VERSION=3.12
+# Which set of packages: gateway, or otel for one that can send traces as well.
+ARG REQUIREMENTS=gateway
 
 FROM python:${PYTHON_VERSION}-slim AS build
+ARG REQUIREMENTS
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 
 # What changes least comes first, so that a change of code installs nothing again.
-COPY requirements/build.txt requirements/gateway.txt requirements/
+COPY requirements/build.txt requirements/${REQUIREMENTS}.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --only-binary :all: --require-hashes --requirement requirements/build.txt \
  # Without a pip of its own: the base image has one already.
  && python -m venv --without-pip /opt/stn-serving \
  && pip --python /opt/stn-serving/bin/python install --no-compile \
-        --only-binary :all: --require-hashes --requirement requirements/gateway.txt
+        --only-binary :all: --require-hashes --requirement requirements/${REQUIREMENTS}.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY service service

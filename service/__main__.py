@@ -18,6 +18,9 @@ from service.connections import Connection, ConnectionLimits
 from service.errors import ServiceError
 from service.memory import return_large_buffers
 from service.settings import Settings
+from service.telemetry.logs import LogFormat, configure_logging, with_fields
+
+log = logging.getLogger("stn_serving")
 
 # uvicorn ticks ten times a second.
 _TICKS_PER_LOOK = 10
@@ -33,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             flag = f"--{name.replace('_', '-')} (STN_{name.upper()})"
             print(f"stn-serve: {flag}: {fault['msg']}; got {fault['input']!r}", file=sys.stderr)
         return 2
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    configure_logging(settings.log_format, settings.log_level)
     return_large_buffers()
-    app = create_app(settings)
-    server = _Server(_uvicorn_config(app, settings), app)
     try:
+        app = create_app(settings)
+        server = _Server(_uvicorn_config(app, settings), app, settings.log_format)
         server.run()
     except ServiceError as error:
         print(f"stn-serve: {error.detail}", file=sys.stderr)
@@ -73,6 +76,8 @@ def _uvicorn_config(app: Gateway, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        # Through the root logger, in its form; what it says of starting and stopping we say.
+        log_config=None,
         log_level="warning",
         timeout_keep_alive=settings.keep_alive_seconds,
         timeout_graceful_shutdown=settings.shutdown_grace_seconds,
@@ -86,9 +91,10 @@ class _Server(uvicorn.Server):
     end by the signal that stopped it, which looks like a crash to whoever watches.
     """
 
-    def __init__(self, config: uvicorn.Config, app: Gateway) -> None:
+    def __init__(self, config: uvicorn.Config, app: Gateway, log_format: LogFormat) -> None:
         super().__init__(config)
         self._app = app
+        self._log_format = log_format
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, serve, and stop it."""
@@ -116,6 +122,10 @@ class _Server(uvicorn.Server):
             return
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        if self._log_format == "json":
+            fields = {"address": address, "models": describe_models(self._app.state.catalogue)}
+            log.info("stn-serving %s answers", package_version(), extra=with_fields(**fields))
+            return
         print(f"stn-serving {package_version()} answers on {address}", flush=True)
         for line in describe_models(self._app.state.catalogue):
             print(f"  {line}")

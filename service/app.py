@@ -22,6 +22,10 @@ from service.inference import Inference
 from service.pictures import PicturePool
 from service.routes import Routes
 from service.settings import Settings
+from service.telemetry.access_log import AccessLog
+from service.telemetry.metrics import Metrics
+from service.telemetry.state import StateCollector
+from service.telemetry.tracer import PassOn, Spans
 
 _FIRST_LOOK_SECONDS = 5.0
 
@@ -47,19 +51,33 @@ class Gateway(FastAPI):
         return self.edge.around(super().build_middleware_stack(), RouteTable(self.routes))
 
 
-def create_app(settings: Settings, backend: Backend | None = None) -> Gateway:
+def create_app(
+    settings: Settings, backend: Backend | None = None, spans: Spans | None = None
+) -> Gateway:
     """Return the gateway as an ASGI application.
 
     Args:
         settings: limits, names and addresses.
         backend: who runs the models; chosen by the settings when left out.
+        spans: makes traces; chosen by the settings when left out.
     """
-    backend = backend or _choose_backend(settings)
+    metrics = Metrics()
+    backend = backend or _choose_backend(settings, metrics)
+    spans = spans or _choose_spans(settings)
     catalogue = Catalogue(
         backend, settings.predict_servable, settings.warp_servable, settings.poll_seconds
     )
     pool = PicturePool(settings.decode_threads, settings.max_pixels)
-    inference = Inference(backend, catalogue, pool, settings.max_batch_size, settings.max_pixels)
+    inference = Inference(
+        backend,
+        catalogue,
+        pool,
+        settings.max_batch_size,
+        settings.max_pixels,
+        tracer=spans or PassOn(),
+        on_batch=metrics.batch,
+    )
+    metrics.registry.register(StateCollector(catalogue, package_version(), backend.name))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -76,9 +94,20 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Gateway:
             await catalogue.close()
             pool.close()
             await backend.close()
+            if spans is not None:
+                await asyncio.to_thread(spans.close)
 
+    edge = Edge(
+        settings,
+        openers=[metrics.started],
+        observers=[metrics.finished, AccessLog(settings.access_log_sample).finished],
+        open_paths=frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"}),
+    )
+    if spans is not None:
+        edge.openers.append(spans.started)
+        edge.observers.append(spans.finished)
     app = Gateway(
-        Edge(settings, open_paths=frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"})),
+        edge,
         title="stn-serving",
         version=package_version(),
         description=_DESCRIPTION,
@@ -88,13 +117,27 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Gateway:
         redirect_slashes=False,
     )
     app.state.catalogue = catalogue
-    Routes(inference, catalogue, settings).add_to(app.router)
+    Routes(inference, catalogue, settings, metrics).add_to(app.router)
     app.add_exception_handler(HTTPException, _routing_error)
     _document(app)
     return app
 
 
-def _choose_backend(settings: Settings) -> Backend:
+def _choose_spans(settings: Settings) -> Spans | None:
+    if settings.trace_endpoint is None:
+        return None
+    try:
+        from service.telemetry.spans import OpenTelemetrySpans, exporting_provider
+    except ImportError as error:
+        raise errors.InternalError(
+            "traces need OpenTelemetry, and it is not installed. Leave --trace-endpoint "
+            "(STN_TRACE_ENDPOINT) out, or install it: pip install 'stn-serving[otel]'"
+        ) from error
+    provider = exporting_provider(settings.trace_endpoint, settings.trace_sample, package_version())
+    return OpenTelemetrySpans(provider, settings.model_server is not None)
+
+
+def _choose_backend(settings: Settings, metrics: Metrics) -> Backend:
     # Each brings large libraries that the other does without.
     if settings.model_server is None:
         from service.embedded import EmbeddedBackend
@@ -109,7 +152,7 @@ def _choose_backend(settings: Settings) -> Backend:
         ca=settings.model_server_ca,
     )
     # The largest answer is a picture with four channels.
-    return ModelServerBackend(address, max_elements=4 * settings.max_pixels)
+    return ModelServerBackend(address, max_elements=4 * settings.max_pixels, on_call=metrics.rpc)
 
 
 def package_version() -> str:

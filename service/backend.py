@@ -5,7 +5,7 @@ above this interface knows which of the two answers.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -56,6 +56,7 @@ class Call:
         signature: which of its signatures.
         inputs: tensors by name.
         outputs: the outputs wanted, by name.
+        headers: what goes with the call to another process: the trace that it belongs to.
     """
 
     servable: str
@@ -63,6 +64,7 @@ class Call:
     signature: str
     inputs: Arrays
     outputs: Sequence[str]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Backend(Protocol):

@@ -38,6 +38,7 @@ class Catalogue:
         self._round: asyncio.Task[None] | None = None
         self._rounds: set[asyncio.Task[None]] = set()
         self._is_asking = asyncio.Lock()
+        self._was_ready: bool | None = None
         self.classifier: Servable[Classifier] = Servable(
             backend, predict_servable, read_classifier, CLASSIFIER_CANARIES, poll_seconds
         )
@@ -61,7 +62,9 @@ class Catalogue:
         """Ask the backend again and again, until cancelled."""
         while True:
             wait = self._poll_seconds
-            if self.not_ready_because():
+            reasons = self.not_ready_because()
+            self._tell(reasons)
+            if reasons:
                 wait = min(wait, _IMPATIENT_SECONDS)
             await asyncio.sleep(wait)
             try:
@@ -84,6 +87,17 @@ class Catalogue:
         """Stop asking."""
         for running in list(self._rounds):
             await stop(running)
+
+    def _tell(self, reasons: list[str]) -> None:
+        """Log that requests can be answered, or cannot, when that has changed."""
+        is_ready = not reasons
+        if is_ready == self._was_ready:
+            return
+        self._was_ready = is_ready
+        if is_ready:
+            log.info("ready")
+        else:
+            log.warning("not ready: %s", "; ".join(reasons))
 
     async def _refresh(self) -> None:
         async with self._is_asking:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.errors import FieldError, MalformedRequest, ServiceError
 from service.options import describe
@@ -20,6 +20,20 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
+class Stage(NamedTuple):
+    """A part of a request's time: decode, queue, model or encode.
+
+    Attributes:
+        name: which.
+        start: when it began, by `time.perf_counter`, in seconds.
+        seconds: how long it took.
+    """
+
+    name: str
+    start: float
+    seconds: float
+
+
 @dataclass(slots=True)
 class RequestContext:
     """One request on its way.
@@ -29,7 +43,8 @@ class RequestContext:
         traceparent: the caller's W3C trace context; empty when there is none.
         deadline: by the event loop's clock, in seconds.
         model_version: which version answered.
-        stages: seconds by stage, in order: decode, queue, model, encode.
+        stages: where its time went, in the order in which it is known; with several pictures, the
+            stages of each.
         fault: what was wrong with the headers that this was read from.
         body_is_read: whether all of the body has come in.
         started: when the request came, by `time.perf_counter`, in seconds.
@@ -41,13 +56,18 @@ class RequestContext:
         error_code: of the problem that was answered; empty when all went well.
         bytes_received: size of the body as far as it was read.
         bytes_sent: size of the answer's body.
+        pixels: of each picture, as it was sent.
+        failure: what the log says when the fault is not the caller's; callers never see it.
+        trace_id: of the trace that it belongs to; empty when there is none.
+        span: its span, when traces are made.
+        model_calls: contexts of the spans of the model's calls that it had a part in.
     """
 
     request_id: str
     traceparent: str
     deadline: float
     model_version: int | None = None
-    stages: dict[str, float] = field(default_factory=dict)
+    stages: list[Stage] = field(default_factory=list)
     fault: ServiceError | None = None
     body_is_read: bool = False
     started: float = field(default_factory=time.perf_counter)
@@ -59,10 +79,28 @@ class RequestContext:
     error_code: str = ""
     bytes_received: int = 0
     bytes_sent: int = 0
+    pixels: list[int] = field(default_factory=list)
+    failure: str = ""
+    trace_id: str = ""
+    span: Any = None
+    model_calls: list[Any] = field(default_factory=list)
 
-    def spent(self, stage: str, seconds: float) -> None:
-        """Add to the time of a stage."""
-        self.stages[stage] = self.stages.get(stage, 0.0) + seconds
+    def elapsed(self) -> float:
+        """Return how long the request has been here, in seconds."""
+        return time.perf_counter() - self.started
+
+    def spent(self, stage: str, seconds: float, start: float | None = None) -> None:
+        """Note the time of a stage; it ended just now where no start is given."""
+        if start is None:
+            start = time.perf_counter() - seconds
+        self.stages.append(Stage(stage, start, seconds))
+
+    def seconds_by_stage(self) -> dict[str, float]:
+        """Return how long each stage took, for all pictures together."""
+        sums: dict[str, float] = {}
+        for name, _, seconds in self.stages:
+            sums[name] = sums.get(name, 0.0) + seconds
+        return sums
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -71,7 +109,7 @@ class RequestContext:
         try:
             yield
         finally:
-            self.spent(name, time.perf_counter() - start)
+            self.spent(name, time.perf_counter() - start, start)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the headers that every answer carries."""
@@ -79,7 +117,10 @@ class RequestContext:
         if self.model_version is not None:
             headers.append((b"x-model-version", b"%d" % self.model_version))
         if self.stages:
-            timing = ", ".join(f"{n};dur={s * 1000:.2f}" for n, s in self.stages.items())
+            timing = ", ".join(
+                f"{name};dur={seconds * 1000:.2f}"
+                for name, seconds in self.seconds_by_stage().items()
+            )
             headers.append((b"server-timing", timing.encode("ascii")))
         return headers
 
@@ -107,9 +148,12 @@ def read_context(
                 f"X-Request-Timeout-Ms must be {expected}; got {got}",
                 (FieldError("X-Request-Timeout-Ms", got, expected),),
             )
+    if not _TRACEPARENT.fullmatch(traceparent):
+        traceparent = ""
     return RequestContext(
         request_id=request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
-        traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent) else "",
+        traceparent=traceparent,
+        trace_id=traceparent[3:35],
         deadline=asyncio.get_running_loop().time() + timeout_ms / 1000,
         fault=fault,
     )

@@ -2,7 +2,7 @@
 
 A request passes, in this order:
 
-1. its context is read from the headers (`context.RequestContext`);
+1. its context is read from the headers (`context.RequestContext`), and the openers are told;
 2. its route is found, directly where it is a `direct.DirectRoute`, else by FastAPI;
 3. the guards look at it, each of which may refuse it;
 4. admission looks at it, and once its body is in, gives it a place;
@@ -27,6 +27,7 @@ from service.errors import InternalError, ServiceError
 from service.hangup import HungUp
 from service.http import send_error
 from service.settings import Settings
+from service.telemetry.logs import with_fields
 
 log = logging.getLogger("stn_serving")
 
@@ -42,6 +43,11 @@ Observer = Callable[[Scope, RequestContext], None]
 
 The context then says all: `route`, `caller`, `status`, `error_code`, `bytes_received`,
 `bytes_sent`, `started`, `stages`, `model_version`. It must not raise and must not wait.
+"""
+
+Opener = Callable[[Scope, RequestContext], None]
+"""Told of every request once, before anything is done with it; whoever is told so is told of its
+end as well. Like an observer it must not raise and must not wait.
 """
 
 CALLER_GONE = 499
@@ -80,7 +86,8 @@ class Edge:
     Attributes:
         guards: asked in order.
         admission: bounds the work in progress; None where nothing does.
-        observers: told in order.
+        openers: told at the beginning, in order.
+        observers: told at the end, in order.
         open_paths: paths of `app` for which no guard is asked.
     """
 
@@ -91,8 +98,10 @@ class Edge:
         admission: Admission | None = None,
         observers: Sequence[Observer] = (),
         open_paths: frozenset[str] = frozenset(),
+        openers: Sequence[Opener] = (),
     ) -> None:
         self._settings = settings
+        self.openers = list(openers)
         self.guards = list(guards)
         self.admission = admission
         self.observers = list(observers)
@@ -116,6 +125,8 @@ class Edge:
                 self._settings.max_request_timeout_ms,
             )
             send = _sending(scope, context, send)
+            for tell in self.openers:
+                tell(scope, context)
             try:
                 await self._answer(table, app, scope, receive, send)
             except HungUp:
@@ -123,7 +134,9 @@ class Edge:
             except ServiceError as error:
                 await send_error(error, scope, send)
             except Exception:
-                log.exception("a fault of the gateway, request %s", context.request_id)
+                log.exception(
+                    "a fault of the gateway", extra=with_fields(request_id=context.request_id)
+                )
                 if context.status:
                     raise  # too late for an answer; the server closes the connection
                 await send_error(InternalError("a fault of the gateway; it is logged"), scope, send)
@@ -138,13 +151,18 @@ class Edge:
     def refuse(self, error: ServiceError) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """Return status, headers and body for what was refused before it was a request.
 
-        The observers are told, with a scope that has an empty method and path.
+        Openers and observers are told, with a scope that has an empty method and path.
         """
+        scope = {"type": "http", "method": "", "path": "", "headers": []}
         context = read_context([], 0, 0)
+        for tell in self.openers:
+            tell(scope, context)
         status, headers, body = problems.answer(error, "", context.request_id)
         context.status, context.error_code, context.bytes_sent = status, error.code, len(body)
+        if status >= 500:
+            context.failure = error.detail
         for observe in self.observers:
-            observe({"type": "http", "method": "", "path": "", "headers": []}, context)
+            observe(scope, context)
         raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         closing = [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
         return status, [*raw, *context.headers(), *closing], body
@@ -157,7 +175,9 @@ class Edge:
             raise context.fault
         place = table.find(scope)
         if place is None:
-            if scope["path"] not in self.open_paths:
+            if scope["path"] in self.open_paths:
+                context.route = scope["path"]
+            else:
                 self._guard(scope, context)
             await app(scope, receive, send)
             return

@@ -48,8 +48,7 @@ async def send_error(error: ServiceError, scope: Scope, send: Send) -> None:
     context.error_code = error.code
     status, headers, body = problems.answer(error, scope["path"], context.request_id)
     if status >= 500:
-        name, words = type(error).__name__, f"{error.detail} {error.log_detail}".rstrip()
-        log.warning("%s %s, request %s: %s", scope["path"], name, context.request_id, words)
+        context.failure = f"{error.detail} {error.log_detail}".rstrip()
     await _send(send, status, headers, body)
 
 

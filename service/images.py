@@ -65,10 +65,12 @@ class FittedImage:
     Attributes:
         pixels: uint8 `(height, width, channels)`.
         fit: where the picture lies on them.
+        num_pixels: how many the picture had.
     """
 
     pixels: np.ndarray
     fit: Fit
+    num_pixels: int
 
 
 def open_image(content: bytes, max_pixels: int) -> Image.Image:
@@ -138,7 +140,8 @@ def decode_for_model(
     picture = _flatten(picture, colour, 255 - spec.background if invert else spec.background)
     if invert:
         picture = ImageOps.invert(picture)
-    return FittedImage(_lay(picture, (width, height), layout, spec), layout.fit)
+    pixels = _lay(picture, (width, height), layout, spec)
+    return FittedImage(pixels, layout.fit, width * height)
 
 
 def decode_for_warp(image: Image.Image) -> np.ndarray:

@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from service.images import FittedImage, check_pixels, decode_for_model, decode_f
 from service.options import PredictOptions, Selector, WarpOptions
 from service.pictures import PicturePool, is_small
 from service.servable import Model, Servable
+from service.telemetry.tracer import PassOn, Tracer
 
 Result = TypeVar("Result")
 
@@ -66,6 +67,11 @@ class Warped:
     input_size: tuple[int, int]
 
 
+class _Picture(NamedTuple):
+    pixels: np.ndarray
+    context: RequestContext
+
+
 @dataclass(frozen=True)
 class _Row:
     outputs: Arrays
@@ -85,6 +91,8 @@ class Inference:
         pool: where pictures are decoded.
         max_batch_size: most pictures in one call of the model.
         max_pixels: most pixels of a warped picture.
+        tracer: follows the calls of the model.
+        on_batch: told how many pictures go to the classifier, at each call.
     """
 
     def __init__(
@@ -94,13 +102,17 @@ class Inference:
         pool: PicturePool,
         max_batch_size: int,
         max_pixels: int,
+        tracer: Tracer | None = None,
+        on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._backend = backend
         self._catalogue = catalogue
         self._pool = pool
         self._max_pixels = max_pixels
+        self._tracer = tracer or PassOn()
+        self._on_batch = on_batch
         self._warps = asyncio.Semaphore(backend.max_warp_calls)
-        self._batcher: MicroBatcher[_Group, np.ndarray, _Row] = MicroBatcher(
+        self._batcher: MicroBatcher[_Group, _Picture, _Row] = MicroBatcher(
             self._run_batch, max_batch_size, backend.max_predict_calls
         )
 
@@ -192,13 +204,14 @@ class Inference:
     ) -> Warped:
         height, width = options.height or 1, options.width or 1
         check_pixels(width, height, self._max_pixels, "the warped image would have")
+        start = time.perf_counter()
         async with self._pool.room(content, height, width):
-            with context.stage("decode"):
-                picture = await self._pool.decode(content, decode_for_warp)
+            picture = await self._pool.decode(content, decode_for_warp)
+            context.spent("decode", time.perf_counter() - start, start)
+            context.pixels.append(picture.shape[0] * picture.shape[1])
             size = (options.height or picture.shape[0], options.width or picture.shape[1])
             check_pixels(size[1], size[0], self._max_pixels, "the warped image would have")
-            with context.stage("model"):
-                pixels = await self._run_warp(model, picture, size, options, context.deadline)
+            pixels = await self._run_warp(model, picture, size, options, context)
             context.model_version = model.version
             with context.stage("encode"):
                 encode = partial(encode_png, pixels)
@@ -211,7 +224,7 @@ class Inference:
         picture: np.ndarray,
         size: tuple[int, int],
         options: WarpOptions,
-        deadline: float,
+        context: RequestContext,
     ) -> np.ndarray:
         # Only 16-bit pictures are not uint8; float32 holds their values exactly.
         dtype = "uint8" if picture.dtype == np.uint8 else "float32"
@@ -226,8 +239,11 @@ class Inference:
             },
             outputs=("warped",),
         )
+        start = time.perf_counter()
         async with self._warps:
-            outputs = await self._backend.run(call, deadline)
+            context.spent("queue", time.perf_counter() - start, start)
+            with context.stage("model"):
+                outputs = await self._run(call, [context], context.deadline)
         pixels: np.ndarray = check_warped(model, outputs, (1, *size, picture.shape[2]), dtype)[0]
         return pixels if dtype == "uint8" else pixels.round().astype(np.uint16)
 
@@ -241,10 +257,13 @@ class Inference:
         fitted: FittedImage = await self._pool.decode(content, decode)
         decoded = time.perf_counter()
         outputs = ALL_OUTPUTS if options.include_warped else PROBABILITY_OUTPUTS
-        row = await self._batcher.submit((model, outputs), fitted.pixels, context.deadline)
-        context.spent("decode", decoded - start)
-        context.spent("queue", time.perf_counter() - decoded - row.model_seconds)
-        context.spent("model", row.model_seconds)
+        context.spent("decode", decoded - start, start)
+        context.pixels.append(fitted.num_pixels)
+        picture = _Picture(fitted.pixels, context)
+        row = await self._batcher.submit((model, outputs), picture, context.deadline)
+        queued = time.perf_counter() - decoded - row.model_seconds
+        context.spent("queue", queued, decoded)
+        context.spent("model", row.model_seconds, decoded + queued)
         context.model_version = model.version
         return Prediction(
             model=model,
@@ -255,16 +274,23 @@ class Inference:
         )
 
     async def _run_batch(
-        self, group: _Group, images: Sequence[np.ndarray], deadline: float
+        self, group: _Group, pictures: Sequence[_Picture], deadline: float
     ) -> list[_Row]:
         model, wanted = group
-        inputs = {"images": np.stack(images)}
+        inputs = {"images": np.stack([picture.pixels for picture in pictures])}
+        self._on_batch(len(pictures))
         call = Call(model.servable, model.version, "predict", inputs, wanted)
         start = time.perf_counter()
-        outputs = await self._backend.run(call, deadline)
+        outputs = await self._run(call, [picture.context for picture in pictures], deadline)
         seconds = time.perf_counter() - start
-        check_prediction(model, outputs, wanted, len(images))
+        check_prediction(model, outputs, wanted, len(pictures))
         return [
             _Row({name: outputs[name][index] for name in wanted}, seconds)
-            for index in range(len(images))
+            for index in range(len(pictures))
         ]
+
+    async def _run(self, call: Call, contexts: Sequence[RequestContext], deadline: float) -> Arrays:
+        with self._tracer.model_call(call, contexts) as headers:
+            if headers:
+                call = replace(call, headers=headers)
+            return await self._backend.run(call, deadline)

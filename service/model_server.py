@@ -54,6 +54,7 @@ _STATE_NAMES = {
     state.number: state.name for state in wire.ModelVersionStatus.State.DESCRIPTOR.values
 }
 _ASK_SECONDS = 5.0
+_NO_HEADERS: Mapping[str, str] = {}
 # Headers, tensor names and shapes around the numbers of an answer.
 _MESSAGE_OVERHEAD = 1024 * 1024
 # A channel counts bytes in 32 bits.
@@ -87,6 +88,7 @@ class ModelServerBackend:
     Args:
         address: where it is.
         max_elements: most numbers in one tensor of an answer; larger ones are refused.
+        on_call: told the method, the code by name, and the seconds of each call that ends.
     """
 
     name = "model server"
@@ -95,9 +97,15 @@ class ModelServerBackend:
     max_predict_calls = 2
     max_warp_calls = 2
 
-    def __init__(self, address: ModelServerAddress, max_elements: int) -> None:
+    def __init__(
+        self,
+        address: ModelServerAddress,
+        max_elements: int,
+        on_call: Callable[[str, str, float], None] = lambda *_: None,
+    ) -> None:
         self._address = address
         self._max_elements = max_elements
+        self._on_call = on_call
         self._channel: grpc.aio.Channel | None = None
         self._methods: dict[str, Callable[..., Any]] = {}
 
@@ -185,7 +193,9 @@ class ModelServerBackend:
             inputs={name: wire.encode_tensor(value) for name, value in call.inputs.items()},
             output_filter=call.outputs,
         )
-        answer = await self._call(wire.PREDICT, request, deadline, wire.PredictResponse)
+        answer = await self._call(
+            wire.PREDICT, request, deadline, wire.PredictResponse, call.headers
+        )
         answered = answer.model_spec.version.value
         if answered != call.version:
             raise ContractBroken(
@@ -197,15 +207,29 @@ class ModelServerBackend:
         }
 
     async def _call(
-        self, path: str, request: Message, deadline: float, answer: type[Response]
+        self,
+        path: str,
+        request: Message,
+        deadline: float,
+        answer: type[Response],
+        headers: Mapping[str, str] = _NO_HEADERS,
     ) -> Response:
-        seconds = deadline - asyncio.get_running_loop().time()
-        if seconds <= 0:
+        start = asyncio.get_running_loop().time()
+        if deadline <= start:
             raise DeadlineExceeded("the request's time ran out before the model was asked")
+        code = grpc.StatusCode.CANCELLED  # by us, unless we hear otherwise
         try:
-            content = await self._methods[path](request.SerializeToString(), timeout=seconds)
+            content = await self._methods[path](
+                request.SerializeToString(),
+                timeout=deadline - start,
+                metadata=tuple(headers.items()) or None,
+            )
+            code = grpc.StatusCode.OK
         except grpc.aio.AioRpcError as error:
-            raise translate(error.code(), error.details() or "") from error
+            code = error.code()
+            raise translate(code, error.details() or "") from error
+        finally:
+            self._on_call(path, code.name, asyncio.get_running_loop().time() - start)
         return wire.parse(answer, content)
 
 

@@ -17,6 +17,7 @@ from service.inference import Inference
 from service.options import describe, read_predict_options, read_warp_options
 from service.settings import Settings
 from service.submission import Submission, read_submission
+from service.telemetry.metrics import Metrics
 
 
 class Routes:
@@ -26,9 +27,13 @@ class Routes:
         inference: answers requests.
         catalogue: knows the models.
         settings: holds the limits.
+        metrics: are shown.
     """
 
-    def __init__(self, inference: Inference, catalogue: Catalogue, settings: Settings) -> None:
+    def __init__(
+        self, inference: Inference, catalogue: Catalogue, settings: Settings, metrics: Metrics
+    ) -> None:
+        self._metrics = metrics
         self._inference = inference
         self._catalogue = catalogue
         self._settings = settings
@@ -44,6 +49,7 @@ class Routes:
         add_open: Any = partial(router.add_api_route, route_class_override=OpenRoute)
         add_open("/livez", self.livez, methods=["GET"], **schemas.LIVEZ)
         add_open("/readyz", self.readyz, methods=["GET"], **schemas.READYZ)
+        add_open("/metrics", self.metrics, methods=["GET"], **schemas.METRICS)
 
     async def predict(self, request: Request) -> Answer:
         """Classify one image: class, probabilities, theta and the region looked at."""
@@ -126,6 +132,11 @@ class Routes:
         if reasons:
             return json_answer({"status": "not ready", "reasons": reasons}, status=503)
         return json_answer({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Answer:
+        """Show the metrics, in Prometheus's text format or in OpenMetrics."""
+        body, media_type = self._metrics.exposition(request.headers.get("accept", ""))
+        return Answer(body, media_type)
 
     async def _submission(self, request: Request) -> Submission:
         body = await read_body(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import BaseModel, Field
+from starlette.responses import PlainTextResponse
 
 from service import errors, problems
 from service.fitting import FIT_MODES
@@ -328,6 +329,19 @@ READYZ = {
     "responses": {
         **_responses(*_ANY_ERRORS),
         503: {"model": Status, "description": "Not ready, and why"},
+    },
+}
+METRICS: dict[str, Any] = {
+    "response_class": PlainTextResponse,
+    "responses": {
+        200: {
+            "description": "The metrics, see docs/operations.md",
+            "content": {
+                "text/plain": {"schema": {"type": "string"}},
+                "application/openmetrics-text": {"schema": {"type": "string"}},
+            },
+        },
+        **_responses(*_ANY_ERRORS),
     },
 }
 EXTRA_SCHEMAS: tuple[type[BaseModel], ...] = (Problem,)

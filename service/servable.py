@@ -118,6 +118,11 @@ class Servable(Generic[Model]):
         """Look up each label anew when it is next asked for."""
         self._labels.clear()
 
+    def labels(self) -> dict[str, int]:
+        """Return the labels known, with their versions: told by the backend, or asked for."""
+        told = {label: s.version for s in self.statuses for label in s.labels}
+        return told | {label: version for label, (version, _) in self._labels.items()}
+
     async def refresh(self) -> None:
         """Ask the backend what there is, admit what is new, and send a canary."""
         try:

@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.telemetry.logs import LogFormat, LogLevel
+
 
 def _existing_folder(path: Path) -> Path:
     if not path.is_dir():
@@ -115,6 +117,30 @@ class Settings(BaseSettings):
     )
     poll_seconds: float = Field(
         1.0, gt=0, description="How often versions are looked up and a canary is sent."
+    )
+    log_format: LogFormat = Field(
+        "text", description="Form of the log lines: text for people, json for machines."
+    )
+    log_level: LogLevel = Field("info", description="What is less than this is not logged.")
+    access_log_sample: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the requests answered 2xx that get a line in the log, from 0 to 1; "
+        "all others always do.",
+    )
+    trace_endpoint: str | None = Field(
+        None,
+        pattern="^https?://[^/]+$",
+        description="Where traces go: an OpenTelemetry collector that takes OTLP over gRPC, "
+        "http://host:4317. Needs the extra otel; without it no traces are made.",
+    )
+    trace_sample: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the traces begun here that are recorded, from 0 to 1; a caller's "
+        "trace is when its traceparent says so.",
     )
     shutdown_grace_seconds: int = Field(
         10, ge=0, description="Time that requests in flight have to finish on SIGTERM."

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
-SETS = ("build", "gateway", "tensorflow", "dev")
+SETS = ("build", "gateway", "otel", "tensorflow", "dev")
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -43,9 +43,10 @@ def declared(name: str) -> list[Requirement]:
     asked = {
         "build": [groups["build"], document["build-system"]["requires"]],
         "gateway": [project["dependencies"]],
+        "otel": [project["dependencies"], project["optional-dependencies"]["otel"]],
         "tensorflow": [project["dependencies"], project["optional-dependencies"]["tensorflow"]],
     }
-    asked["dev"] = [*asked["tensorflow"], groups["dev"], groups["build"]]
+    asked["dev"] = [*asked["tensorflow"], *asked["otel"], groups["dev"], groups["build"]]
     return [Requirement(line) for part in asked[name] for line in part]
 
 
@@ -80,12 +81,13 @@ def test_a_lock_holds_what_the_project_asks_for(name: str, python: str) -> None:
     assert unmet == []
 
 
-@pytest.mark.parametrize("name", ["build", "gateway", "tensorflow"])
+@pytest.mark.parametrize("name", ["build", "gateway", "otel", "tensorflow"])
 def test_a_smaller_set_is_part_of_the_tested_one(name: str) -> None:
     """What is installed to serve has the versions that the tests ran with."""
     assert pins(name).items() <= pins("dev").items()
 
 
-def test_the_gateway_installs_no_tensorflow() -> None:
+@pytest.mark.parametrize("name", ["gateway", "otel"])
+def test_the_gateway_installs_no_tensorflow(name: str) -> None:
     """The base install stays small."""
-    assert not pins("gateway").keys() & {"tensorflow", "keras", "h5py", "matplotlib", "scipy"}
+    assert not pins(name).keys() & {"tensorflow", "keras", "h5py", "matplotlib", "scipy"}

@@ -75,15 +75,15 @@ def start_gateway(models: Path, *flags: str) -> Iterator[Gateway]:
             assert process.stdout is not None
             for line in process.stdout:
                 said.append(line.rstrip())
-                if "explore:" in line:
+                if "explore:" in line or ("answers" in line and line.startswith("{")):
                     break
-            found = re.search(r"answers on (http://\S+)", "\n".join(said))
+            found = re.search(r"http://[\d.]+:\d+", "\n".join(said))
             assert found, said
             says: list[str] = []
             reader = threading.Thread(target=says.extend, args=(process.stdout,))
             reader.start()
             try:
-                yield Gateway(found[1], said, process, says, reader)
+                yield Gateway(found[0], said, process, says, reader)
             finally:
                 process.kill()
                 reader.join()

@@ -19,7 +19,7 @@ def served(backend: FakeBackend | None = None, **settings: Any) -> Iterator[int]
     """Serve until left; gives the port."""
     chosen = Settings(port=0, poll_seconds=60, **settings)
     app = create_app(chosen, backend or FakeBackend())
-    server = _Server(_uvicorn_config(app, chosen), app)
+    server = _Server(_uvicorn_config(app, chosen), app, chosen.log_format)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

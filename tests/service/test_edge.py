@@ -166,9 +166,9 @@ def test_observers_hear_what_became_of_a_request(
         ("GET", "/models/stn", "/models/{name}", 200, ""),
         ("GET", "/models/nobody", "/models/{name}", 404, "unknown_model"),
         ("GET", "/predict", "/predict", 405, "method_not_allowed"),
-        ("GET", "/docs", "", 200, ""),
+        ("GET", "/docs", "/docs", 200, ""),
         ("GET", "/nowhere", "", 404, "not_found"),
-        ("POST", "/openapi.json", "", 405, "method_not_allowed"),
+        ("POST", "/openapi.json", "/openapi.json", 405, "method_not_allowed"),
     ],
 )
 def test_observers_hear_the_template_of_the_route(

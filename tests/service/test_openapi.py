@@ -24,6 +24,7 @@ ROUTES = {
     ("get", "/models/{name}"),
     ("get", "/livez"),
     ("get", "/readyz"),
+    ("get", "/metrics"),
 }
 
 

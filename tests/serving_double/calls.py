@@ -38,6 +38,8 @@ class CallLog:
         call = asdict(occasion) | {"version": version, "outputs": list(outputs)}
         call["first_pixels"] = sorted(occasion.first_pixels)
         call["seconds_left"] = None if context is None else context.time_remaining()
+        metadata = () if context is None else context.invocation_metadata()
+        call["headers"] = {key: value for key, value in metadata if isinstance(value, str)}
         self._calls.append(call)
 
     def count(self) -> int:

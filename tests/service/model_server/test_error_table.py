@@ -111,4 +111,6 @@ def test_the_log_names_the_request_and_the_server_s_words(
 
     play(double.address, scenario)
 
-    assert any("id-7" in line and WORDS in line for line in caplog.messages)
+    lines = [record.__dict__["fields"] for record in caplog.records if "fields" in vars(record)]
+    (line,) = [fields for fields in lines if fields["request_id"] == "id-7"]
+    assert WORDS in line["error"]
