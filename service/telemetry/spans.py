@@ -4,7 +4,6 @@ Loaded only when traces are asked for; the extra `otel` brings what it needs. Sp
 the semantic conventions for HTTP and RPC (OpenTelemetry 1.x). None carries anything of a picture.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +15,7 @@ from opentelemetry.sdk.resources import (
     OTELResourceDetector,
     Resource,
 )
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode, set_span_in_context
@@ -33,6 +32,8 @@ _GRPC = {
     "rpc.method": "Predict",
 }
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
+# For many spans at a time, attempts together. A collector that is away delays the end as long.
+_EXPORT_SECONDS = 2.0
 # A request with many pictures has four stages for each.
 _MOST_STAGES = 64
 
@@ -55,7 +56,8 @@ def exporting_provider(endpoint: str, sample: float, version: str) -> TracerProv
         resource=Resource.create().merge(ours).merge(OTELResourceDetector().detect()),
         shutdown_on_exit=False,
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    exporter = OTLPSpanExporter(endpoint=endpoint, timeout=_EXPORT_SECONDS)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
 
 
@@ -93,8 +95,10 @@ class OpenTelemetrySpans:
             span.set_attributes(_attributes(method, context))
             if context.status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
-            self._add_stages(span, context)
-        span.end()
+        if isinstance(span, ReadableSpan) and span.start_time is not None:
+            # One clock for all of a request, whatever becomes of the time of day meanwhile.
+            self._add_stages(span, context, span.start_time)
+            span.end(span.start_time + _nanoseconds(context.elapsed()))
 
     @contextmanager
     def model_call(
@@ -108,7 +112,8 @@ class OpenTelemetrySpans:
         Yields:
             The headers that pass the trace on.
         """
-        spans: list[Span] = [context.span for context in contexts]
+        requests = list({id(context): context for context in contexts}.values())
+        spans: list[Span] = [context.span for context in requests]
         first = next((span for span in spans if span.is_recording()), spans[0])
         others = [span for span in spans if span is not first and span.is_recording()]
         with self._tracer.start_as_current_span(
@@ -127,7 +132,7 @@ class OpenTelemetrySpans:
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            for context in contexts:
+            for context in requests:
                 context.model_calls.append(span.get_span_context())
             headers: dict[str, str] = {}
             _W3C.inject(headers)
@@ -142,15 +147,18 @@ class OpenTelemetrySpans:
         """Send what is left, and stop. It may take seconds when the collector is away."""
         self._provider.shutdown()
 
-    def _add_stages(self, span: Span, context: RequestContext) -> None:
+    def _add_stages(self, span: Span, context: RequestContext, start: int) -> None:
         parent = set_span_in_context(span)
-        now, wall = time.perf_counter(), time.time_ns()
         for stage in context.stages[:_MOST_STAGES]:
-            begun = wall - int((now - stage.start) * 1e9)
+            begun = start + _nanoseconds(stage.start - context.started)
             links = [Link(c) for c in context.model_calls] if stage.name == "model" else ()
             self._tracer.start_span(stage.name, context=parent, links=links, start_time=begun).end(
-                begun + int(stage.seconds * 1e9)
+                begun + _nanoseconds(stage.seconds)
             )
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1e9)
 
 
 def _known(method: str) -> str:

@@ -17,6 +17,7 @@ from service.backend import Arrays, Backend, Call, SignatureSpec, TensorSpec, Ve
 from service.errors import UnknownLabel, UnknownModel, UnknownVersion
 from service.options import INTERPOLATIONS, PADDINGS
 from service.settings import Settings
+from service.telemetry.tracer import Spans
 
 HEIGHT, WIDTH = 4, 6
 LABELS = ("dark", "middle", "light")
@@ -175,11 +176,11 @@ def _answer(call: Call) -> dict[str, np.ndarray]:
 
 @asynccontextmanager
 async def gateway_on(
-    backend: Backend, **settings: Any
+    backend: Backend, spans: Spans | None = None, **settings: Any
 ) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
     """Run the gateway in this event loop, on any backend, and give a client for it."""
     settings = {"poll_seconds": 0.01, **settings}
-    app = create_app(Settings(**settings), backend)
+    app = create_app(Settings(**settings), backend, spans)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
