@@ -149,7 +149,7 @@ def describe_models(catalogue: Catalogue) -> list[str]:
         lines.append(f"/warp:    {warper.servable} version {warper.version}, any picture")
     lines += [
         f"not ready: {servable.name}: {servable.why_not_ready()}"
-        for servable in (catalogue.classifier, catalogue.warper)
+        for servable in catalogue.servables
         if servable.latest() is None
     ]
     return lines

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from service import errors, problems, schemas
 from service.backend import Backend
+from service.calls import GuardedCalls
 from service.catalogue import Catalogue, stop
 from service.context import context_of
 from service.direct import RouteTable
@@ -64,12 +65,13 @@ def create_app(
     metrics = Metrics()
     backend = backend or _choose_backend(settings, metrics)
     spans = spans or _choose_spans(settings)
-    catalogue = Catalogue(
-        backend, settings.predict_servable, settings.warp_servable, settings.poll_seconds
-    )
+    servables = (settings.predict_servable, settings.warp_servable)
+    calls = GuardedCalls(backend.run, servables)
+    catalogue = Catalogue(backend, *servables, settings.poll_seconds, calls)
     pool = PicturePool(settings.decode_threads, settings.max_pixels)
     inference = Inference(
         backend,
+        calls.run if backend.is_remote else backend.run,
         catalogue,
         pool,
         settings.max_batch_size,
@@ -117,6 +119,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.catalogue = catalogue
+    app.state.calls = calls
     Routes(inference, catalogue, settings, metrics).add_to(app.router)
     app.add_exception_handler(HTTPException, _routing_error)
     _document(app)

@@ -72,11 +72,13 @@ class Backend(Protocol):
 
     Attributes:
         name: what to call it in messages.
+        is_remote: whether its calls travel, and so may fail where another would not.
         max_predict_calls: how many calls of a classifier at the same time are worth it.
         max_warp_calls: how many warps at the same time it takes.
     """
 
     name: str
+    is_remote: bool
     max_predict_calls: int
     max_warp_calls: int
 

@@ -129,9 +129,7 @@ class MicroBatcher(Generic[Key, Item, Row]):
             if len(batch) == 1:
                 _fail(batch, error)
             else:
-                for waiting in batch:
-                    if not waiting.future.done():
-                        await self._run_batch(key, [waiting])
+                await self._run_alone(key, batch)
             return
         except ServiceError as error:
             _fail(batch, error)
@@ -147,6 +145,19 @@ class MicroBatcher(Generic[Key, Item, Row]):
         for waiting, row in zip(batch, rows, strict=True):
             if not waiting.future.done():
                 waiting.future.set_result(row)
+
+    async def _run_alone(self, key: Key, batch: list[_Waiting[Item, Row]]) -> None:
+        """Run each item by itself, as many at a time as there may be calls."""
+        left = iter(batch)
+
+        async def run() -> None:
+            for waiting in left:
+                if not waiting.future.done():
+                    await self._run_batch(key, [waiting])
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._max_in_flight, len(batch))):
+                group.create_task(run())
 
 
 def _fail(batch: Sequence[_Waiting[Item, Row]], error: ServiceError) -> None:

@@ -5,6 +5,8 @@ import logging
 from contextlib import suppress
 
 from service.backend import Backend
+from service.breaker import CLOSED
+from service.calls import GuardedCalls
 from service.canary import CLASSIFIER_CANARIES, warper_canaries
 from service.contract import Classifier, Warper, read_classifier, read_warper
 from service.servable import Servable
@@ -25,6 +27,7 @@ class Catalogue:
         predict_servable: name of the classifier.
         warp_servable: name of the transformer alone.
         poll_seconds: how often to ask.
+        calls: those of callers, which the canaries let go on or not.
 
     Attributes:
         classifier: what is behind `/predict`.
@@ -32,19 +35,31 @@ class Catalogue:
     """
 
     def __init__(
-        self, backend: Backend, predict_servable: str, warp_servable: str, poll_seconds: float
+        self,
+        backend: Backend,
+        predict_servable: str,
+        warp_servable: str,
+        poll_seconds: float,
+        calls: GuardedCalls,
     ) -> None:
         self._poll_seconds = poll_seconds
+        self._breaker_opened = asyncio.Event()
+        calls.on_open = self._breaker_opened.set
         self._round: asyncio.Task[None] | None = None
         self._rounds: set[asyncio.Task[None]] = set()
         self._is_asking = asyncio.Lock()
         self._was_ready: bool | None = None
         self.classifier: Servable[Classifier] = Servable(
-            backend, predict_servable, read_classifier, CLASSIFIER_CANARIES, poll_seconds
+            backend, predict_servable, read_classifier, CLASSIFIER_CANARIES, poll_seconds, calls
         )
         self.warper: Servable[Warper] = Servable(
-            backend, warp_servable, read_warper, warper_canaries(), poll_seconds
+            backend, warp_servable, read_warper, warper_canaries(), poll_seconds, calls
         )
+
+    @property
+    def servables(self) -> tuple[Servable[Classifier], Servable[Warper]]:
+        """Both, in the order of the routes."""
+        return (self.classifier, self.warper)
 
     async def refresh(self) -> None:
         """Ask the backend, from now on; callers share the next round of questions.
@@ -66,7 +81,9 @@ class Catalogue:
             self._tell(reasons)
             if reasons:
                 wait = min(wait, _IMPATIENT_SECONDS)
-            await asyncio.sleep(wait)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._breaker_opened.wait(), wait)
+            self._breaker_opened.clear()
             try:
                 await self.refresh()
             except Exception:
@@ -76,9 +93,11 @@ class Catalogue:
         """Return a sentence for each servable that cannot answer; empty when ready."""
         reasons = []
         oldest = asyncio.get_running_loop().time() - 3 * self._poll_seconds - _CANARY_GRACE_SECONDS
-        for servable in (self.classifier, self.warper):
+        for servable in self.servables:
             if servable.latest() is None or servable.trouble:
                 reasons.append(f"{servable.name}: {servable.why_not_ready()}")
+            elif servable.breaker.state is not CLOSED:
+                reasons.append(f"{servable.name}: its last calls were not answered")
             elif servable.canary_at < oldest:
                 reasons.append(f"{servable.name}: no trial request came back lately")
         return reasons

@@ -45,6 +45,7 @@ class EmbeddedBackend:
     """
 
     name = "embedded"
+    is_remote = False
     # One thread computes for each servable; a second call would only wait behind the first.
     max_predict_calls = 1
     max_warp_calls = 1

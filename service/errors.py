@@ -225,6 +225,7 @@ class Unavailable(ServiceError):
 
     Args:
         retry_after_seconds: when to try again, in whole seconds.
+        is_transient: whether the same call may well succeed a moment later.
     """
 
     code = "unavailable"
@@ -236,9 +237,11 @@ class Unavailable(ServiceError):
         log_detail: str = "",
         *,
         retry_after_seconds: int = 1,
+        is_transient: bool = False,
     ) -> None:
         super().__init__(detail, errors, log_detail)
         self.retry_after_seconds = retry_after_seconds
+        self.is_transient = is_transient
 
     def headers(self) -> dict[str, str]:
         """Return `Retry-After`."""

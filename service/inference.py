@@ -86,7 +86,8 @@ class Inference:
     """Answers requests.
 
     Args:
-        backend: who runs the models.
+        backend: who runs the models, and how many calls at a time.
+        run: runs a call there; see `backend.Backend.run`.
         catalogue: which models there are.
         pool: where pictures are decoded.
         max_batch_size: most pictures in one call of the model.
@@ -98,6 +99,7 @@ class Inference:
     def __init__(
         self,
         backend: Backend,
+        run: Callable[[Call, float], Awaitable[Arrays]],
         catalogue: Catalogue,
         pool: PicturePool,
         max_batch_size: int,
@@ -105,7 +107,7 @@ class Inference:
         tracer: Tracer | None = None,
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._backend = backend
+        self._run_call = run
         self._catalogue = catalogue
         self._pool = pool
         self._max_pixels = max_pixels
@@ -293,4 +295,4 @@ class Inference:
         with self._tracer.model_call(call, contexts) as headers:
             if headers:
                 call = replace(call, headers=headers)
-            return await self._backend.run(call, deadline)
+            return await self._run_call(call, deadline)

@@ -22,6 +22,7 @@ from service.errors import (
     ModelServerUnavailable,
     Overloaded,
     ServiceError,
+    Unavailable,
     UnknownLabel,
     UnknownModel,
     UnknownVersion,
@@ -92,6 +93,7 @@ class ModelServerBackend:
     """
 
     name = "model server"
+    is_remote = True
     # While one call computes, the next is on its way; more only fills the server's queue. Past four
     # calls for each of its processors, the health checks included, it refuses ("Threadpool").
     max_predict_calls = 2
@@ -239,7 +241,17 @@ def translate(code: grpc.StatusCode, details: str) -> ServiceError:
     The server's own words go to the log only: they may quote the request.
     """
     kind = ERROR_OF[code]
-    return kind(_SENTENCES[kind], log_detail=f"{code.name}: {details[:500]}")
+    if code is grpc.StatusCode.UNAVAILABLE and _QUEUE_FULL in details:
+        kind = Overloaded
+    log_detail = f"{code.name}: {details[:500]}"
+    if issubclass(kind, Unavailable):
+        return kind(_SENTENCES[kind], log_detail=log_detail, is_transient=code in _TRANSIENT)
+    return kind(_SENTENCES[kind], log_detail=log_detail)
+
+
+_TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+# A server that batches says so with the code of one that is not there.
+_QUEUE_FULL = "batch scheduling queue"
 
 
 _SENTENCES: Mapping[type[ServiceError], str] = {

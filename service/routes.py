@@ -98,12 +98,12 @@ class Routes:
 
     async def models(self, request: Request) -> Answer:
         """List the models, their versions and states."""
-        servables = (self._catalogue.classifier, self._catalogue.warper)
+        servables = self._catalogue.servables
         return json_answer({"models": [answers.servable_summary(s) for s in servables]})
 
     async def model(self, request: Request) -> Answer:
         """Describe one model: versions, labels, input, model card."""
-        servables = {s.name: s for s in (self._catalogue.classifier, self._catalogue.warper)}
+        servables = {s.name: s for s in self._catalogue.servables}
         name = request.path_params["name"]
         if name not in servables:
             known = ", ".join(servables)
@@ -129,9 +129,11 @@ class Routes:
     async def readyz(self, request: Request) -> Answer:
         """Tell whether requests can be answered, and if not, why."""
         reasons = self._catalogue.not_ready_because()
+        breakers = {s.name: s.breaker.state for s in self._catalogue.servables}
         if reasons:
-            return json_answer({"status": "not ready", "reasons": reasons}, status=503)
-        return json_answer({"status": "ready"})
+            document = {"status": "not ready", "reasons": reasons, "breakers": breakers}
+            return json_answer(document, status=503)
+        return json_answer({"status": "ready", "breakers": breakers})
 
     async def metrics(self, request: Request) -> Answer:
         """Show the metrics, in Prometheus's text format or in OpenMetrics."""

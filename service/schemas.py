@@ -133,6 +133,12 @@ class Status(BaseModel):
 
     status: str = Field(examples=["ready"])
     reasons: list[str] | None = None
+    breakers: dict[str, str] | None = Field(
+        None,
+        description="whether calls of each model go through (closed), or stopped because the "
+        "last ones went unanswered (open), or a trial is on its way (half open)",
+        examples=[{"stn": "closed", "warp": "closed"}],
+    )
 
 
 class FieldProblem(BaseModel):

@@ -8,11 +8,14 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from service.backend import Arrays, Backend, Call, SignatureSpec, VersionStatus
+from service.calls import GuardedCalls
 from service.canary import Canaries
 from service.contract import Classifier, Warper
 from service.errors import (
     ContractBroken,
+    DeadlineExceeded,
     ModelServerError,
+    ModelServerUnavailable,
     NotReady,
     Overloaded,
     ServiceError,
@@ -26,6 +29,9 @@ Model = TypeVar("Model", Classifier, Warper)
 Model_co = TypeVar("Model_co", covariant=True)
 
 _ASK_SECONDS = 5.0
+# With a canary, before another is sent.
+_PATIENCE_SECONDS = 1.0
+_UNANSWERED = (ModelServerUnavailable, DeadlineExceeded)
 _MAX_LABELS = 100
 
 
@@ -52,6 +58,7 @@ class Servable(Generic[Model]):
         read: reads a version's contract.
         canaries: the requests that try a version out.
         label_seconds: how long the version behind a label is taken for granted.
+        calls: those of callers; told by the canaries whether there is a point in them.
 
     Attributes:
         name: its name.
@@ -60,6 +67,7 @@ class Servable(Generic[Model]):
         problems: what is wrong with the others, by version.
         canary_at: when a canary last came back, by the event loop's clock.
         trouble: why it cannot be used right now; empty when it can.
+        breaker: stops callers' calls; the canaries are its trials.
     """
 
     def __init__(
@@ -69,8 +77,10 @@ class Servable(Generic[Model]):
         read: ContractReader[Model],
         canaries: Canaries[Model],
         label_seconds: float,
+        calls: GuardedCalls,
     ) -> None:
         self.name = name
+        self.breaker = calls.breakers[name]
         self.statuses: Sequence[VersionStatus] = ()
         self.models: dict[int, Model] = {}
         self.problems: dict[int, str] = {}
@@ -82,6 +92,8 @@ class Servable(Generic[Model]):
         self._label_seconds = label_seconds
         self._labels: dict[str, tuple[int, float]] = {}
         self._was_away = False
+        self._calls = calls
+        self._has_stalled = False
 
     def latest(self) -> Model | None:
         """Return the highest version that honours the contract."""
@@ -125,6 +137,7 @@ class Servable(Generic[Model]):
 
     async def refresh(self) -> None:
         """Ask the backend what there is, admit what is new, and send a canary."""
+        self.breaker.trying()
         try:
             try:
                 await self._refresh()
@@ -133,18 +146,32 @@ class Servable(Generic[Model]):
                 await self._refresh()
         except Overloaded:
             # Not news: it works, and how long ago a canary came back is known.
+            pass
+        except _UNANSWERED as error:
+            self.trouble = error.detail
+            self._has_stalled |= isinstance(error, DeadlineExceeded)
+            self.breaker.failed()
             return
         except ServiceError as error:
-            self.trouble = f"a trial request failed: {error.detail}"
+            # An answer all the same: what is wrong with it, callers are told by their own.
+            self.trouble = error.detail
+        self.breaker.recovered()
 
     async def _refresh(self) -> None:
         try:
             self.statuses = await self._backend.versions(self.name)
         except Overloaded:
             raise
+        except ServiceError:
+            self._was_away = True
+            raise
+        try:
+            await self._try_out()
         except ServiceError as error:
-            self.trouble, self._was_away = error.detail, True
-            return
+            raise error.within("a trial request failed") from error
+        self.trouble = ""
+
+    async def _try_out(self) -> None:
         available = {s.version for s in self.statuses if s.state == "AVAILABLE"}
         # After an absence the same number may stand for another model: read all of them anew.
         known_versions = set() if self._was_away else set(self.models)
@@ -157,9 +184,34 @@ class Servable(Generic[Model]):
         self._was_away = False
         model = self.latest()
         if model is not None:
-            await self._canaries.check(self._backend, model, _soon())
+            await self._send_canary(model)
             self.canary_at = asyncio.get_running_loop().time()
-        self.trouble = ""
+
+    async def _send_canary(self, model: Model) -> None:
+        """Send a canary, and further ones while none is back.
+
+        What a server was asked while it hung it may never answer; that it is well again shows only
+        in something new. Then callers' calls from before are hopeless too.
+        """
+        sent: dict[asyncio.Task[None], float] = {}
+        try:
+            while True:
+                now = asyncio.get_running_loop().time()
+                canary = self._canaries.check(self._backend, model, now + _ASK_SECONDS)
+                sent[asyncio.ensure_future(canary)] = now
+                done, _ = await asyncio.wait(
+                    sent, timeout=_PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                if done:
+                    break
+        finally:
+            for task in sent:
+                task.cancel()
+        first = min(done, key=sent.__getitem__)
+        await first
+        if self._has_stalled or sent[first] > min(sent.values()):
+            self._calls.give_up(self.name, sent_before=sent[first])
+        self._has_stalled = False
 
     async def _admit(self, version: int) -> None:
         try:
@@ -174,6 +226,11 @@ class Servable(Generic[Model]):
                     "%s version %d: %s %s", self.name, version, error.detail, error.log_detail
                 )
             self.problems[version] = error.detail
+        except DeadlineExceeded as error:
+            if version in self.models or not self.models:
+                raise
+            # The versions in use must not suffer for a new one that hangs.
+            self.problems[version] = f"its first trial request failed: {error.detail}"
         else:
             self.models[version] = model
             self.problems.pop(version, None)

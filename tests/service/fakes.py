@@ -92,6 +92,7 @@ class FakeBackend:
     """
 
     name = "fake"
+    is_remote = True
     max_predict_calls = 1
     max_warp_calls = 1
 
@@ -191,7 +192,7 @@ async def until(
     client: httpx.AsyncClient, path: str, holds: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any]:
     """Ask a route again and again until its answer satisfies; return the answer."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             document: dict[str, Any] = (await client.get(path)).json()
             if holds(document):

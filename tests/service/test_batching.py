@@ -232,6 +232,24 @@ def test_a_rejected_batch_is_tried_again_one_by_one() -> None:
     play(scenario)
 
 
+def test_the_items_of_a_rejected_batch_are_tried_as_many_at_a_time_as_there_may_be_calls() -> None:
+    async def scenario(model: SlowDoubler, batcher: MicroBatcher[str, int, int]) -> None:
+        model.poison = 1
+        model.go.clear()
+        tasks = submitted(batcher, [1, 2, 3, 4])
+        await turns()
+        model.go.set()
+        model.go.clear()  # who waited goes on, and nobody else
+        await turns()
+        assert [batch for _, batch in model.calls[1:]] == [[1], [2]]
+        model.go.set()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert answers[1:] == [4, 6, 8]
+        assert isinstance(answers[0], BatchRejected)
+
+    play(scenario, max_in_flight=2)
+
+
 def test_an_item_rejected_alone_is_not_tried_again() -> None:
     async def scenario(model: SlowDoubler, batcher: MicroBatcher[str, int, int]) -> None:
         model.poison = 2

@@ -42,13 +42,13 @@ class Outcomes:
     async def answered(self, count: int = 20) -> None:
         """Wait until so many more were answered well."""
         goal = self.statuses[200] + count
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while self.statuses[200] < goal:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def until_readyz(self, status: int) -> None:
         """Wait until /readyz answers so."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not self.readyz or self.readyz[-1] != status:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from service.backend import VersionStatus
+from service.calls import GuardedCalls
 from service.catalogue import Catalogue
 from tests.service.fakes import FakeBackend
 
@@ -36,7 +37,9 @@ def test_a_look_under_way_is_not_taken_for_a_new_one() -> None:
 
     async def scenario() -> None:
         backend = SlowToTell()
-        catalogue = Catalogue(backend, "stn", "warp", 60)
+        catalogue = Catalogue(
+            backend, "stn", "warp", 60, GuardedCalls(backend.run, ("stn", "warp"))
+        )
         first = asyncio.ensure_future(catalogue.refresh())
         await backend.begun.acquire()
         backend.states["stn"] = {1: "AVAILABLE", 2: "AVAILABLE"}
@@ -57,7 +60,9 @@ def test_a_caller_who_leaves_does_not_end_the_look_and_the_end_does() -> None:
     async def scenario() -> None:
         before = asyncio.all_tasks()
         backend = SlowToTell()
-        catalogue = Catalogue(backend, "stn", "warp", 60)
+        catalogue = Catalogue(
+            backend, "stn", "warp", 60, GuardedCalls(backend.run, ("stn", "warp"))
+        )
         callers = [asyncio.ensure_future(catalogue.refresh()) for _ in range(2)]
         await backend.begun.acquire()
         callers[0].cancel()

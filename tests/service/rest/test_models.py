@@ -55,7 +55,10 @@ def test_what_is_not_there_gets_its_code(
 
 def test_it_lives_and_is_ready(client: httpx.Client) -> None:
     assert client.get("/livez").json() == {"status": "alive"}
-    assert client.get("/readyz").json() == {"status": "ready"}
+    assert client.get("/readyz").json() == {
+        "status": "ready",
+        "breakers": {"stn": "closed", "warp": "closed"},
+    }
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
