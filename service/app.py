@@ -20,6 +20,8 @@ from service.context import context_of
 from service.direct import RouteTable
 from service.edge import Edge
 from service.inference import Inference
+from service.oip import schemas as inference_protocol
+from service.oip.routes import InferenceProtocolRoutes
 from service.pictures import PicturePool
 from service.routes import Routes
 from service.settings import Settings
@@ -121,6 +123,8 @@ def create_app(
     app.state.catalogue = catalogue
     app.state.calls = calls
     Routes(inference, catalogue, settings, metrics).add_to(app.router)
+    protocol = InferenceProtocolRoutes(inference, catalogue, pool, settings, package_version())
+    protocol.add_to(app.router)
     app.add_exception_handler(HTTPException, _routing_error)
     _document(app)
     return app
@@ -185,7 +189,7 @@ def _document(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        for model in schemas.EXTRA_SCHEMAS:
+        for model in (*schemas.EXTRA_SCHEMAS, *inference_protocol.EXTRA_SCHEMAS):
             schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             for name, definition in schema.pop("$defs", {}).items():
                 document["components"]["schemas"].setdefault(name, definition)

@@ -87,6 +87,12 @@ class InvalidOption(RequestError):
     code = "invalid_option"
 
 
+class InvalidTensor(RequestError):
+    """A tensor that is not what the model takes, or an output that it does not have."""
+
+    code = "invalid_tensor"
+
+
 class UnsupportedMediaType(RequestError):
     """The Content-Type of the body is none that the route reads."""
 

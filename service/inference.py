@@ -14,6 +14,7 @@ from service.batching import MicroBatcher
 from service.catalogue import Catalogue
 from service.context import RequestContext
 from service.contract import (
+    AFFINE_PARAMETERS,
     ALL_OUTPUTS,
     PROBABILITY_OUTPUTS,
     Classifier,
@@ -22,13 +23,14 @@ from service.contract import (
     check_warped,
     warp_signature,
 )
-from service.errors import NotReady, ServiceError, UnknownVersion
-from service.geometry import Fit
+from service.errors import FieldError, InvalidTensor, NotReady, UnknownVersion
+from service.geometry import UNFITTED, Fit
 from service.images import FittedImage, check_pixels, decode_for_model, decode_for_warp, encode_png
 from service.options import PredictOptions, Selector, WarpOptions
 from service.pictures import PicturePool, is_small
 from service.servable import Model, Servable
 from service.telemetry.tracer import PassOn, Tracer
+from service.together import all_or_none
 
 Result = TypeVar("Result")
 
@@ -143,7 +145,29 @@ class Inference:
         return await self._on_version(
             self._catalogue.classifier,
             options.selector,
-            lambda model: self._predict_all(contents, options, model, context),
+            lambda model: all_or_none(
+                self._predict(content, options, model, context) for content in contents
+            ),
+        )
+
+    async def predict_pixels(
+        self, images: np.ndarray, options: PredictOptions, context: RequestContext
+    ) -> list[Prediction]:
+        """Classify images that already are what the model takes: all of them, or none.
+
+        Args:
+            images: uint8 `(batch, height, width, channels)`.
+            options: which version, and whether the warped images are wanted.
+            context: of the request.
+
+        Raises:
+            InvalidTensor: the model takes images of another shape.
+            ServiceError: the model is at fault.
+        """
+        return await self._on_version(
+            self._catalogue.classifier,
+            options.selector,
+            lambda model: self._predict_pixels(images, options, model, context),
         )
 
     async def warp(self, content: bytes, options: WarpOptions, context: RequestContext) -> Warped:
@@ -157,6 +181,37 @@ class Inference:
             options.selector,
             lambda model: self._warp(content, options, model, context),
         )
+
+    async def warp_pixels(
+        self, images: np.ndarray, options: WarpOptions, context: RequestContext
+    ) -> tuple[Warper, np.ndarray]:
+        """Warp a batch of images by explicit thetas.
+
+        Args:
+            images: uint8 or finite float32 `(batch, height, width, channels)`.
+            options: theta is `(batch, 6)` here; width and height are given.
+            context: of the request.
+
+        Returns:
+            Who warped them, and the images in the dtype of those sent.
+
+        Raises:
+            ServiceError: the model is at fault, or the output too large.
+        """
+        assert options.height is not None
+        assert options.width is not None
+        size = (options.height, options.width)
+        wide = len(images) * options.width
+        check_pixels(wide, options.height, self._max_pixels, "the warped images would have")
+
+        async def work(model: Warper) -> tuple[Warper, np.ndarray]:
+            warped = await self._run_warp(model, images, size, options, context)
+            context.model_version = model.version
+            return model, warped
+
+        context.pixels += [images.shape[1] * images.shape[2]] * len(images)
+
+        return await self._on_version(self._catalogue.warper, options.selector, work)
 
     async def _on_version(
         self,
@@ -180,27 +235,6 @@ class Inference:
                 f"the model server keeps changing the versions of {servable.name}; try again"
             ) from error
 
-    async def _predict_all(
-        self,
-        contents: Sequence[bytes],
-        options: PredictOptions,
-        model: Classifier,
-        context: RequestContext,
-    ) -> list[Prediction]:
-        tasks: list[asyncio.Task[Prediction]] = []
-        try:
-            async with asyncio.TaskGroup() as group:
-                for content in contents:
-                    task = group.create_task(self._predict(content, options, model, context))
-                    tasks.append(task)
-        except ExceptionGroup as failures:
-            for number, task in enumerate(tasks):
-                error = None if task.cancelled() else task.exception()
-                if isinstance(error, ServiceError):
-                    raise error.within(f"image {number}") from error
-            raise failures.exceptions[0] from failures
-        return [task.result() for task in tasks]
-
     async def _warp(
         self, content: bytes, options: WarpOptions, model: Warper, context: RequestContext
     ) -> Warped:
@@ -213,7 +247,12 @@ class Inference:
             context.pixels.append(picture.shape[0] * picture.shape[1])
             size = (options.height or picture.shape[0], options.width or picture.shape[1])
             check_pixels(size[1], size[0], self._max_pixels, "the warped image would have")
-            pixels = await self._run_warp(model, picture, size, options, context)
+            # Only 16-bit pictures are not uint8; float32 holds their values exactly.
+            is_deep = picture.dtype != np.uint8
+            images = (picture.astype(np.float32) if is_deep else picture)[np.newaxis]
+            pixels = (await self._run_warp(model, images, size, options, context))[0]
+            if is_deep:
+                pixels = pixels.round().astype(np.uint16)
             context.model_version = model.version
             with context.stage("encode"):
                 encode = partial(encode_png, pixels)
@@ -223,20 +262,19 @@ class Inference:
     async def _run_warp(
         self,
         model: Warper,
-        picture: np.ndarray,
+        images: np.ndarray,
         size: tuple[int, int],
         options: WarpOptions,
         context: RequestContext,
     ) -> np.ndarray:
-        # Only 16-bit pictures are not uint8; float32 holds their values exactly.
-        dtype = "uint8" if picture.dtype == np.uint8 else "float32"
+        dtype = images.dtype.name
         call = Call(
             servable=model.servable,
             version=model.version,
             signature=warp_signature(dtype, options.padding, options.interpolation),
             inputs={
-                "images": picture[np.newaxis].astype(dtype, copy=False),
-                "theta": options.theta[np.newaxis],
+                "images": images,
+                "theta": options.theta.reshape(len(images), AFFINE_PARAMETERS),
                 "output_size": np.array(size, np.int32),
             },
             outputs=("warped",),
@@ -246,8 +284,7 @@ class Inference:
             context.spent("queue", time.perf_counter() - start, start)
             with context.stage("model"):
                 outputs = await self._run(call, [context], context.deadline)
-        pixels: np.ndarray = check_warped(model, outputs, (1, *size, picture.shape[2]), dtype)[0]
-        return pixels if dtype == "uint8" else pixels.round().astype(np.uint16)
+        return check_warped(model, outputs, (len(images), *size, images.shape[3]), dtype)
 
     async def _predict(
         self, content: bytes, options: PredictOptions, model: Classifier, context: RequestContext
@@ -258,21 +295,54 @@ class Inference:
         )
         fitted: FittedImage = await self._pool.decode(content, decode)
         decoded = time.perf_counter()
-        outputs = ALL_OUTPUTS if options.include_warped else PROBABILITY_OUTPUTS
         context.spent("decode", decoded - start, start)
         context.pixels.append(fitted.num_pixels)
-        picture = _Picture(fitted.pixels, context)
+        return await self._submit(fitted.pixels, fitted.fit, options, model, context)
+
+    async def _predict_pixels(
+        self,
+        images: np.ndarray,
+        options: PredictOptions,
+        model: Classifier,
+        context: RequestContext,
+    ) -> list[Prediction]:
+        spec = model.input
+        expected = (spec.height, spec.width, spec.channels)
+        if images.shape[1:] != expected:
+            got = f"shape {list(images.shape)}"
+            wanted = f"shape [batch, {', '.join(map(str, expected))}]"
+            raise InvalidTensor(
+                f"images must have {wanted} for {model.servable} version {model.version}; got "
+                f"{got}. As BYTES, pictures of any size are taken",
+                (FieldError("inputs.images", got, wanted),),
+            )
+        context.pixels += [spec.height * spec.width] * len(images)
+        return await all_or_none(
+            self._submit(pixels, UNFITTED, options, model, context) for pixels in images
+        )
+
+    async def _submit(
+        self,
+        pixels: np.ndarray,
+        fit: Fit,
+        options: PredictOptions,
+        model: Classifier,
+        context: RequestContext,
+    ) -> Prediction:
+        start = time.perf_counter()
+        outputs = ALL_OUTPUTS if options.include_warped else PROBABILITY_OUTPUTS
+        picture = _Picture(pixels, context)
         row = await self._batcher.submit((model, outputs), picture, context.deadline)
-        queued = time.perf_counter() - decoded - row.model_seconds
-        context.spent("queue", queued, decoded)
-        context.spent("model", row.model_seconds, decoded + queued)
+        queued = time.perf_counter() - start - row.model_seconds
+        context.spent("queue", queued, start)
+        context.spent("model", row.model_seconds, start + queued)
         context.model_version = model.version
         return Prediction(
             model=model,
             probabilities=row.outputs["probabilities"],
             theta=row.outputs["theta"],
             warped=row.outputs.get("warped"),
-            fit=fitted.fit,
+            fit=fit,
         )
 
     async def _run_batch(

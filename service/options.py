@@ -20,7 +20,7 @@ PADDINGS = ("zeros", "border", "reflection")
 INTERPOLATIONS = ("bilinear", "nearest")
 
 Value = TypeVar("Value")
-_MAX_THETA = 1e6
+MAX_THETA = 1e6
 _MAX_THETA_TEXT = 1000
 
 
@@ -114,6 +114,31 @@ def read_warp_options(values: Mapping[str, Any]) -> WarpOptions:
     return options
 
 
+def read_fitting_options(values: Mapping[str, Any]) -> PredictOptions:
+    """Check the options of pictures that come as tensors of bytes: fit and invert alone.
+
+    Raises:
+        UnknownOption: there is no option of that name.
+        InvalidOption: a value is out of range.
+    """
+    _refuse_unknown(values, ("fit", "invert"))
+    return read_predict_options(values)
+
+
+def read_sampling_options(values: Mapping[str, Any]) -> tuple[Padding, Interpolation]:
+    """Check how tensors are to be warped: padding and interpolation alone.
+
+    Raises:
+        UnknownOption: there is no option of that name.
+        InvalidOption: a value is out of range.
+    """
+    reader = _Reader(values, ("padding", "interpolation"))
+    padding: Padding = reader.choice("padding", "zeros", PADDINGS)
+    interpolation: Interpolation = reader.choice("interpolation", "bilinear", INTERPOLATIONS)
+    reader.finish()
+    return padding, interpolation
+
+
 _DEFAULT_PREDICT = PredictOptions()
 
 
@@ -121,13 +146,7 @@ class _Reader:
     """Reads options one by one and collects every complaint, so that all are told at once."""
 
     def __init__(self, values: Mapping[str, Any], names: tuple[str, ...]) -> None:
-        unknown = [name for name in values if name not in names]
-        if unknown:
-            known = ", ".join(names)
-            raise UnknownOption(
-                f"there is no option {describe(unknown[0])} here; the options are {known}",
-                tuple(FieldError(describe(n), "an unknown option", known) for n in unknown),
-            )
+        _refuse_unknown(values, names)
         self._values = values
         self._errors: list[FieldError] = []
 
@@ -174,6 +193,16 @@ class _Reader:
             raise InvalidOption(
                 f"{first.field} must be {first.expected}; got {first.got}", tuple(self._errors)
             )
+
+
+def _refuse_unknown(values: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    unknown = [name for name in values if name not in names]
+    if unknown:
+        known = ", ".join(names)
+        raise UnknownOption(
+            f"there is no option {describe(unknown[0])} here; the options are {known}",
+            tuple(FieldError(describe(n), "an unknown option", known) for n in unknown),
+        )
 
 
 def describe(value: Any, limit: int = 40) -> str:
@@ -231,6 +260,6 @@ def _theta(value: Any) -> np.ndarray:
     if len(value) != 6 or any(isinstance(v, list | bool | dict) or v is None for v in value):
         raise ValueError
     numbers = [float(v) for v in value]
-    if not all(math.isfinite(v) and abs(v) <= _MAX_THETA for v in numbers):
+    if not all(math.isfinite(v) and abs(v) <= MAX_THETA for v in numbers):
         raise ValueError
     return np.array(numbers, np.float32)

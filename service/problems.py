@@ -11,6 +11,7 @@ STATUS_OF: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.MalformedRequest: HTTPStatus.BAD_REQUEST,
     errors.MissingImage: HTTPStatus.BAD_REQUEST,
     errors.UnknownOption: HTTPStatus.BAD_REQUEST,
+    errors.InvalidTensor: HTTPStatus.BAD_REQUEST,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.UnknownModel: HTTPStatus.NOT_FOUND,
     errors.UnknownVersion: HTTPStatus.NOT_FOUND,
@@ -40,6 +41,9 @@ STATUS_OF: dict[type[errors.ServiceError], HTTPStatus] = {
 }
 
 MEDIA_TYPE = "application/problem+json"
+# Clients of the Open Inference Protocol look for a member `error`, in a body of no other type.
+_INFERENCE_PROTOCOL = "/v2"
+_INFERENCE_MEDIA_TYPE = "application/json"
 
 
 def title_of(error: type[errors.ServiceError]) -> str:
@@ -75,8 +79,10 @@ def answer(
     error: errors.ServiceError, instance: str, request_id: str
 ) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body of the answer to an error."""
-    return (
-        int(STATUS_OF[type(error)]),
-        {"content-type": MEDIA_TYPE, **error.headers()},
-        orjson.dumps(problem(error, instance, request_id)),
-    )
+    document = problem(error, instance, request_id)
+    media_type = MEDIA_TYPE
+    if instance == _INFERENCE_PROTOCOL or instance.startswith(f"{_INFERENCE_PROTOCOL}/"):
+        media_type = _INFERENCE_MEDIA_TYPE
+        document["error"] = error.detail
+    headers = {"content-type": media_type, **error.headers()}
+    return int(STATUS_OF[type(error)]), headers, orjson.dumps(document)

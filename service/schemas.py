@@ -244,15 +244,20 @@ def _body(options: dict[str, Any], many: bool) -> dict[str, Any]:
     return {"required": True, "content": content}
 
 
-def _responses(*kinds: type[errors.ServiceError]) -> dict[int | str, dict[str, Any]]:
+def error_responses(
+    *kinds: type[errors.ServiceError],
+    media_type: str = problems.MEDIA_TYPE,
+    schema: str = "Problem",
+) -> dict[int | str, dict[str, Any]]:
+    """Return what the document says of the errors of a route."""
     by_status: dict[int | str, list[str]] = {}
     for kind in kinds:
         by_status.setdefault(int(problems.STATUS_OF[kind]), []).append(kind.code)
-    schema = {"$ref": "#/components/schemas/Problem"}
+    reference = {"$ref": f"#/components/schemas/{schema}"}
     return {
         status: {
             "description": "Code " + " or ".join(f"`{code}`" for code in codes),
-            "content": {problems.MEDIA_TYPE: {"schema": schema}},
+            "content": {media_type: {"schema": reference}},
         }
         for status, codes in sorted(by_status.items(), key=str)
     }
@@ -295,7 +300,7 @@ def _picture_route(
     more = (errors.TooManyImages,) if many else ()
     return {
         "response_model": model,
-        "responses": _responses(*_PICTURE_ERRORS, *more),
+        "responses": error_responses(*_PICTURE_ERRORS, *more),
         "openapi_extra": {"parameters": _query(options), "requestBody": _body(options, many)},
     }
 
@@ -306,11 +311,11 @@ WARP = _picture_route(_WARP_OPTIONS, WarpedImage)
 WARP["responses"][200] = {"content": {"image/png": {"schema": _BINARY}}}
 MODELS = {
     "response_model": ModelList,
-    "responses": _responses(*_ANY_ERRORS, errors.DeadlineExceeded),
+    "responses": error_responses(*_ANY_ERRORS, errors.DeadlineExceeded),
 }
 MODEL = {
     "response_model": ModelDetails,
-    "responses": _responses(
+    "responses": error_responses(
         *_ANY_ERRORS,
         errors.DeadlineExceeded,
         errors.UnknownOption,
@@ -329,11 +334,11 @@ MODEL = {
         ]
     },
 }
-LIVEZ = {"response_model": Status, "responses": _responses(*_ANY_ERRORS)}
+LIVEZ = {"response_model": Status, "responses": error_responses(*_ANY_ERRORS)}
 READYZ = {
     "response_model": Status,
     "responses": {
-        **_responses(*_ANY_ERRORS),
+        **error_responses(*_ANY_ERRORS),
         503: {"model": Status, "description": "Not ready, and why"},
     },
 }

@@ -126,11 +126,16 @@ def _read_json(body: bytes, submission: Submission) -> None:
         raise MalformedRequest(f"'images' must be a list of base64 texts; got {describe(images)}")
     if "image" in document:
         images = [document.pop("image")]
-    submission.images += [_from_base64(text) for text in images or []]
+    submission.images += [image_from_base64(text) for text in images or []]
     submission.add_options(document.items())
 
 
-def _from_base64(text: Any) -> bytes:
+def image_from_base64(text: Any) -> bytes:
+    """Return the bytes in a base64 text or data URI.
+
+    Raises:
+        MalformedRequest: it is neither.
+    """
     if not isinstance(text, str):
         raise MalformedRequest(
             f"an image in JSON must be base64 text or a data URI; got {describe(text)}"
