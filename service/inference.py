@@ -210,7 +210,6 @@ class Inference:
             return model, warped
 
         context.pixels += [images.shape[1] * images.shape[2]] * len(images)
-
         return await self._on_version(self._catalogue.warper, options.selector, work)
 
     async def _on_version(

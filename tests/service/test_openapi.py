@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from service import schemas
 from service.app import create_app
+from service.oip import schemas as protocol
 from service.settings import Settings
 from tests.service.fakes import FakeBackend, gateway_on
 from tests.service.pictures import encoded
@@ -25,7 +26,17 @@ ROUTES = {
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/metrics"),
+    ("get", "/v2"),
+    ("get", "/v2/health/live"),
+    ("get", "/v2/health/ready"),
+    *(
+        (method, f"/v2/models/{{name}}{version}{what}")
+        for version in ("", "/versions/{version}")
+        for method, what in (("get", ""), ("get", "/ready"), ("post", "/infer"))
+    ),
 }
+
+READINESS = {("/readyz", "503"), ("/v2/health/ready", "503")}
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +145,12 @@ def listed_by(path: str) -> list[str]:
 def test_errors_are_documented_as_problem_documents(document: dict[str, Any]) -> None:
     for _, path, operation in operations(document):
         for status, response in operation["responses"].items():
-            if int(status) >= 400 and (path, status) != ("/readyz", "503"):
-                reference = response["content"]["application/problem+json"]["schema"]["$ref"]
-                assert reference.endswith("/Problem")
+            if int(status) < 400 or (path, status) in READINESS:
+                continue
+            media_type, name = "application/problem+json", "/Problem"
+            if path.startswith("/v2"):
+                media_type, name = "application/json", "/InferenceProblem"
+            assert response["content"][media_type]["schema"]["$ref"].endswith(name)
 
 
 THETA = {"theta": "1,0,0,0,1,0"}
@@ -153,6 +167,14 @@ SAMPLES: list[tuple[str, str, dict[str, Any], type[BaseModel]]] = [
     ("POST", "/predict", {"fit": "zoom"}, schemas.Problem),
     ("POST", "/predict", {"zoom": "1"}, schemas.Problem),
     ("GET", "/models/nobody", {}, schemas.Problem),
+    ("GET", "/v2", {}, protocol.ServerMetadata),
+    ("GET", "/v2/health/live", {}, protocol.Live),
+    ("GET", "/v2/health/ready", {}, protocol.Ready),
+    ("GET", "/v2/models/stn", {}, protocol.ModelMetadata),
+    ("GET", "/v2/models/warp/versions/1", {}, protocol.ModelMetadata),
+    ("GET", "/v2/models/stn/ready", {}, protocol.ModelReady),
+    ("POST", "/v2/models/stn/infer", {}, protocol.InferenceProblem),
+    ("GET", "/v2/nothing", {}, protocol.InferenceProblem),
 ]
 
 
