@@ -168,7 +168,7 @@ def _answer(call: Call) -> dict[str, np.ndarray]:
         warped = np.full((count, 2, 3, 1), 0.5, np.float32)
         return {"probabilities": probabilities.astype(np.float32), "theta": theta, "warped": warped}
     height, width = (int(side) for side in call.inputs["output_size"])
-    if np.array_equal(call.inputs["theta"], [[1, 0, 0, 0, 1, 0]]):
+    if np.array_equal(call.inputs["theta"], [[1, 0, 0, 0, 1, 0]] * count):
         warped = images
         if images.shape[1:3] == (height, width):
             return {"warped": warped}
