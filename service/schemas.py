@@ -264,14 +264,14 @@ def error_responses(
 
 
 # Of the edge, whichever the route.
-_ANY_ERRORS = (
+ANY_ERRORS = (
     errors.MalformedRequest,
     errors.HeadTooSlow,
     errors.HeadTooLarge,
     errors.InternalError,
 )
 _PICTURE_ERRORS = (
-    *_ANY_ERRORS,
+    *ANY_ERRORS,
     errors.MissingImage,
     errors.UnknownOption,
     errors.UnknownVersion,
@@ -311,12 +311,12 @@ WARP = _picture_route(_WARP_OPTIONS, WarpedImage)
 WARP["responses"][200] = {"content": {"image/png": {"schema": _BINARY}}}
 MODELS = {
     "response_model": ModelList,
-    "responses": error_responses(*_ANY_ERRORS, errors.DeadlineExceeded),
+    "responses": error_responses(*ANY_ERRORS, errors.DeadlineExceeded),
 }
 MODEL = {
     "response_model": ModelDetails,
     "responses": error_responses(
-        *_ANY_ERRORS,
+        *ANY_ERRORS,
         errors.DeadlineExceeded,
         errors.UnknownOption,
         errors.UnknownModel,
@@ -334,11 +334,11 @@ MODEL = {
         ]
     },
 }
-LIVEZ = {"response_model": Status, "responses": error_responses(*_ANY_ERRORS)}
+LIVEZ = {"response_model": Status, "responses": error_responses(*ANY_ERRORS)}
 READYZ = {
     "response_model": Status,
     "responses": {
-        **error_responses(*_ANY_ERRORS),
+        **error_responses(*ANY_ERRORS),
         503: {"model": Status, "description": "Not ready, and why"},
     },
 }

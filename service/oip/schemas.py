@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from service import errors
 from service.oip.datatypes import DATATYPES
 from service.oip.requests import HEADER_LENGTH
-from service.schemas import Problem, error_responses
+from service.schemas import ANY_ERRORS, Problem, error_responses
 
 _DATATYPE = Field(json_schema_extra={"enum": list(DATATYPES)}, examples=["UINT8"])
 
@@ -152,11 +152,12 @@ _BINARY = {"schema": {"type": "string", "contentMediaType": "application/octet-s
 
 
 def _errors(*kinds: type[errors.ServiceError]) -> dict[int | str, dict[str, Any]]:
-    kinds = (*kinds, errors.MalformedRequest, errors.InternalError, errors.DeadlineExceeded)
+    kinds = (*ANY_ERRORS, *kinds)
     return error_responses(*kinds, media_type="application/json", schema="InferenceProblem")
 
 
 _MODEL_ERRORS = (
+    errors.DeadlineExceeded,
     errors.UnknownModel,
     errors.UnknownVersion,
     errors.UnknownLabel,
@@ -182,7 +183,10 @@ _INFER_ERRORS = (
     errors.Overloaded,
 )
 
-SERVER: dict[str, Any] = {"response_model": ServerMetadata, "responses": _errors()}
+SERVER: dict[str, Any] = {
+    "response_model": ServerMetadata,
+    "responses": _errors(errors.DeadlineExceeded),
+}
 LIVE: dict[str, Any] = {"response_model": Live, "responses": _errors()}
 READY: dict[str, Any] = {
     "response_model": Ready,
