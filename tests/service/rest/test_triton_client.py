@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import ml_dtypes
 import numpy as np
 import pytest
 import tritonclient.http as triton
@@ -186,7 +187,6 @@ def test_other_floating_point_types_are_warped_too(
     server: triton.InferenceServerClient, datatype: str
 ) -> None:
     """The identity gives the numbers back, which all of these types hold exactly."""
-    ml_dtypes = pytest.importorskip("ml_dtypes")
     dtype = {"FP16": np.float16, "BF16": ml_dtypes.bfloat16, "FP64": np.float64}[datatype]
     picture = noise(5, 7, 2)[np.newaxis]
     inputs = [
