@@ -352,7 +352,7 @@ METRICS: dict[str, Any] = {
                 "application/openmetrics-text": {"schema": {"type": "string"}},
             },
         },
-        **_responses(*_ANY_ERRORS),
+        **error_responses(*ANY_ERRORS),
     },
 }
 EXTRA_SCHEMAS: tuple[type[BaseModel], ...] = (Problem,)
