@@ -88,7 +88,7 @@ def create_app(
         await backend.start()
         # A model server that hangs must not keep this process from telling so; the look goes on.
         with suppress(TimeoutError):
-            async with asyncio.timeout(_FIRST_LOOK_SECONDS):
+            async with asyncio.timeout(_FIRST_LOOK_SECONDS if backend.is_remote else None):
                 await catalogue.refresh()
         watcher = asyncio.create_task(catalogue.watch())
         try:

@@ -26,7 +26,7 @@ from tests.serving_double.configuration import read_config as read_entries
 from tests.serving_double.faults import Fault
 from tests.serving_double.server import Options, ServingDouble
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 
 @dataclass
@@ -291,12 +291,19 @@ def test_a_server_that_cannot_load_it_ends_it_with_its_reason(
 
 
 def test_a_version_that_does_not_turn_available_in_time_is_taken_away(
-    site: Site, unchanged: Callable[[], None]
+    site: Site, unchanged: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.double.servables.pretend("stn", 2, "LOADING")
+    wait_available = promotion._wait_available
 
+    def once_it_is_seen(server: ModelServer, *arguments: Any) -> None:
+        while 2 not in server.states("stn"):
+            time.sleep(0.02)
+        wait_available(server, *arguments)
+
+    monkeypatch.setattr(promotion, "_wait_available", once_it_is_seen)
     with pytest.raises(PromotionError, match="it is LOADING"):
-        site.promote(timeout_seconds=0.5)
+        site.promote(timeout_seconds=0.1)
 
     site.double.servables.pretend_nothing()
     unchanged()

@@ -135,14 +135,15 @@ class FakeBackend:
         return self.known[servable]
 
     async def run(self, call: Call, deadline: float) -> Arrays:
+        # Who sees the call may change the fault, from another thread too: for the next call.
+        fault = self.fault
         self.calls.append(call)
         if self.away is not None:
             raise self.away
         if call.version not in self.states[call.servable]:
             raise UnknownVersion(f"{call.servable} has no version {call.version}")
         outputs = _answer(call)
-        if self.fault is not None and call.signature != "describe":
-            fault = self.fault
+        if fault is not None and call.signature != "describe":
             await asyncio.sleep(fault.seconds)
             # Set by another thread, which cannot set an event of this loop.
             while fault.held_until is not None and not fault.held_until.is_set():  # noqa: ASYNC110

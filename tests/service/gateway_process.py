@@ -15,7 +15,13 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
-_TIMEOUT_SECONDS = 120
+_TIMEOUT_SECONDS = 240
+
+# However slow the machine that runs the tests is, time is not what is tested.
+_PATIENT = (
+    *("--request-timeout-ms", "120000", "--max-request-timeout-ms", "600000"),
+    *("--body-timeout-seconds", "120", "--shutdown-grace-seconds", "120"),
+)
 
 
 def _environment() -> dict[str, str]:
@@ -47,8 +53,8 @@ class Gateway:
     def wait_until_ready(self) -> None:
         """Wait until it can answer requests."""
         end = time.monotonic() + _TIMEOUT_SECONDS
-        while httpx.get(f"{self.url}/readyz").status_code != 200:
-            assert time.monotonic() < end, httpx.get(f"{self.url}/readyz").text
+        while (told := httpx.get(f"{self.url}/readyz", timeout=60)).status_code != 200:
+            assert time.monotonic() < end, told.text
             time.sleep(0.1)
 
     def ended(self) -> tuple[int, str]:
@@ -61,7 +67,8 @@ class Gateway:
 @contextlib.contextmanager
 def start_gateway(models: Path, *flags: str) -> Iterator[Gateway]:
     """Start the gateway on a free port, wait until it answers, and stop it in the end."""
-    command = [sys.executable, "-m", "service", "--models", str(models), "--port", "0", *flags]
+    command = [sys.executable, "-m", "service", "--models", str(models), "--port", "0"]
+    command += [*_PATIENT, *flags]
     with subprocess.Popen(
         command,
         cwd=ROOT,

@@ -29,7 +29,7 @@ def served(backend: FakeBackend | None = None, **settings: Any) -> Iterator[int]
         yield int(server.servers[0].sockets[0].getsockname()[1])
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive(), "the gateway did not stop"
 
 
@@ -71,7 +71,7 @@ class Wire:
         self._socket = socket.socket()
         if receive_buffer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._socket.settimeout(30)
+        self._socket.settimeout(60)
         self._socket.connect(("127.0.0.1", port))
 
     def __enter__(self) -> "Wire":

@@ -27,14 +27,14 @@ def test_it_says_what_it_serves_finishes_what_is_in_flight_and_ends_well(
         assert f"{gateway.url}/docs" in said
 
         host, port = gateway.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=30) as connection:
+        with socket.create_connection((host, int(port)), timeout=120) as connection:
             head = (
                 "POST /warp?theta=1,0,0,0,1,0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                 f"Content-Type: image/png\r\nContent-Length: {len(picture)}\r\n\r\n"
             )
             connection.sendall(head.encode() + picture[:1000])
             # Another request shows that the first has reached the gateway.
-            assert httpx.get(f"{gateway.url}/livez").status_code == 200
+            assert httpx.get(f"{gateway.url}/livez", timeout=60).status_code == 200
             gateway.signal(number)
             _wait_until_refused(gateway.url)
             connection.sendall(picture[1000:])
@@ -58,8 +58,8 @@ def _wait_until_refused(url: str) -> None:
     """Wait until no new connection is taken: the signal has arrived."""
     while True:
         try:
-            httpx.get(f"{url}/livez")
-        except httpx.TransportError:
+            httpx.get(f"{url}/livez", timeout=60)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
             return
         threading.Event().wait(0.02)
 

@@ -22,6 +22,9 @@ from tests.serving_double.server import ServingDouble
 
 Answer = dict[str, np.ndarray]
 
+# More than any answer takes, however slow the machine that runs the tests is.
+_TIMEOUT_SECONDS = 120.0
+
 
 class Client:
     """Asks a double.
@@ -46,17 +49,19 @@ class Client:
         self._threads.shutdown()
         self._channel.close()
 
-    def ask(self, inputs: Answer, timeout: float = 20, **request: Any) -> Any:
+    def ask(self, inputs: Answer, timeout: float = _TIMEOUT_SECONDS, **request: Any) -> Any:
         """Return the whole response of Predict; see `predict_request`."""
         return self._prediction.Predict(predict_request(inputs, **request), timeout=timeout)
 
-    def send(self, request: Any, timeout: float = 20) -> Any:
+    def send(self, request: Any, timeout: float = _TIMEOUT_SECONDS) -> Any:
         """Return the response to a PredictRequest."""
         return self._prediction.Predict(request, timeout=timeout)
 
     def begin(self, inputs: Answer, **request: Any) -> Any:
         """Return a call in flight, which may be cancelled."""
-        return self._prediction.Predict.future(predict_request(inputs, **request), timeout=20)
+        return self._prediction.Predict.future(
+            predict_request(inputs, **request), timeout=_TIMEOUT_SECONDS
+        )
 
     def is_answered(self, inputs: Answer, **request: Any) -> bool:
         """Tell whether a call ends in OK."""
@@ -81,20 +86,22 @@ class Client:
         names = get_model_status_pb2.ModelVersionStatus.State
         return {
             status.version: names.Name(status.state)
-            for status in self._models.GetModelStatus(request, timeout=20).model_version_status
+            for status in self._models.GetModelStatus(
+                request, timeout=_TIMEOUT_SECONDS
+            ).model_version_status
         }
 
     def status(self, **spec: Any) -> Any:
         """Return the answer of GetModelStatus."""
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=model_spec(**spec))
-        return self._models.GetModelStatus(request, timeout=20)
+        return self._models.GetModelStatus(request, timeout=_TIMEOUT_SECONDS)
 
     def signatures(self, fields: Sequence[str] = ("signature_def",), **spec: Any) -> Any:
         """Return the signatures that GetModelMetadata tells."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=model_spec(**spec), metadata_field=fields
         )
-        response = self._prediction.GetModelMetadata(request, timeout=20)
+        response = self._prediction.GetModelMetadata(request, timeout=_TIMEOUT_SECONDS)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         assert response.metadata["signature_def"].Unpack(signatures)
         return signatures.signature_def
@@ -105,7 +112,7 @@ class Client:
         entry = request.config.model_config_list.config.add(name=name, base_path=folder)
         entry.model_version_policy.all.SetInParent()
         entry.version_labels.update(labels)
-        return self._models.HandleReloadConfigRequest(request, timeout=20)
+        return self._models.HandleReloadConfigRequest(request, timeout=_TIMEOUT_SECONDS)
 
 
 def eventually(holds: Callable[[], bool]) -> None:

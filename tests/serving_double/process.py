@@ -133,7 +133,7 @@ class ServingDoubleProcess:
         if self._channel is None:
             self._channel = grpc.insecure_channel(self.address)
         call: Any = self._channel.unary_unary(f"/stn.double.Control/{method}")
-        answer = call(json.dumps(request).encode(), timeout=30, wait_for_ready=True)
+        answer = call(json.dumps(request).encode(), timeout=120, wait_for_ready=True)
         return json.loads(answer)
 
     def _running(self) -> "subprocess.Popen[str]":

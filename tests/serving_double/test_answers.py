@@ -125,6 +125,6 @@ def test_grpc_health_is_off(serve: Serve) -> None:
     with grpc.insecure_channel(serve().address) as channel:
         check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
         with pytest.raises(grpc.RpcError) as raised:
-            check(b"", timeout=20)
+            check(b"", timeout=60)
 
     assert raised.value.code() == grpc.StatusCode.UNIMPLEMENTED

@@ -12,7 +12,7 @@ from service import wire
 from tests.serving_double.process import ROOT, ServingDoubleProcess
 
 
-def ask(address: str, timeout: float = 30) -> int:
+def ask(address: str, timeout: float = 120) -> int:
     """Return the version that answers."""
     request = wire.PredictRequest(model_spec=wire.ModelSpec(name="tiny"))
     request.inputs["images"].CopyFrom(wire.encode_tensor(np.zeros((1, 2, 2), np.uint8)))
@@ -23,7 +23,7 @@ def ask(address: str, timeout: float = 30) -> int:
         return int(call(request, timeout=timeout).model_spec.version.value)
 
 
-def code(address: str, timeout: float = 30) -> grpc.StatusCode:
+def code(address: str, timeout: float = 120) -> grpc.StatusCode:
     """Return how a call fails."""
     with pytest.raises(grpc.RpcError) as raised:
         ask(address, timeout)

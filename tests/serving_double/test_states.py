@@ -154,10 +154,12 @@ def test_the_configuration_file_is_read_again(serve: Serve, servable: Path, tmp_
     file = tmp_path / "models.config"
 
     def write(version: str) -> None:
-        file.write_text(
+        # At once: half a file may say something else.
+        (tmp_path / "new").write_text(
             'model_config_list { config { name: "tiny" model_version_policy { all {} } '
             f'base_path: "{servable}" version_labels {{ key: "stable" value: {version} }} }} }}'
         )
+        (tmp_path / "new").rename(file)
 
     client = serve(
         {"latest": None, "labels": {"stable": 1}}, config_file=file, config_poll_seconds=0.05

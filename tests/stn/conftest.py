@@ -7,13 +7,6 @@ import pytest
 TOLERANCE = {"float16": 2e-3, "bfloat16": 1e-2, "float32": 2e-5, "float64": 1e-12}
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the mark of tests that need libraries outside the lock."""
-    config.addinivalue_line(
-        "markers", "peers: compares with torch, kornia or OpenCV, skipped where not installed"
-    )
-
-
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A generator of its own for each test, always the same."""

@@ -15,6 +15,17 @@ _BATCHING = (
 )
 
 
+@pytest.fixture
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine, a gateway in this process takes no server for one that hangs."""
+    for name in (
+        "service.model_server._ASK_SECONDS",
+        "service.servable._ASK_SECONDS",
+        "service.catalogue._CANARY_GRACE_SECONDS",
+    ):
+        monkeypatch.setattr(name, 600.0)
+
+
 @pytest.fixture(scope="session")
 def socket_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("socket") / "grpc.sock"
@@ -47,8 +58,7 @@ def batching_double(_batching: ServingDoubleProcess) -> Iterator[ServingDoublePr
 
 @pytest.fixture(scope="session")
 def _gateway(_plain: ServingDoubleProcess, models_folder: Path) -> Iterator[Gateway]:
-    flags = ["--model-server", _plain.address, "--poll-seconds", "0.2"]
-    flags += ["--max-request-timeout-ms", "600000"]
+    flags = ("--model-server", _plain.address, "--poll-seconds", "0.2")
     with start_gateway(models_folder, *flags) as running:
         yield running
 

@@ -11,8 +11,12 @@ from service.model_server import ModelServerAddress, ModelServerBackend
 from service.settings import Settings
 from tests.service.fakes import gateway_on, until_ready
 from tests.service.pictures import encoded
+from tests.serving_double.process import ServingDoubleProcess
 
 Scenario = Callable[[httpx.AsyncClient], Awaitable[None]]
+
+# However slow the machine that runs the tests is, time is not what is tested.
+_PATIENT = {"request_timeout_ms": 120_000, "max_request_timeout_ms": 600_000}
 
 SIDE = 42  # of the classifier's input
 MARK = 201  # first pixel of a picture that a fault is to find
@@ -23,7 +27,7 @@ def play(
 ) -> None:
     """Run a scenario with a client of a gateway in front of a model server."""
     address = target if isinstance(target, ModelServerAddress) else ModelServerAddress(target)
-    settings = {"poll_seconds": 0.1, **settings}
+    settings = {"poll_seconds": 0.1, **_PATIENT, **settings}
     max_pixels = Settings(**settings).max_pixels
 
     async def run() -> None:
@@ -37,9 +41,9 @@ def play(
     asyncio.run(run())
 
 
-def marked() -> bytes:
+def marked(shade: int = 0) -> bytes:
     """Return a picture of the classifier's own size whose first pixel is MARK."""
-    picture = np.zeros((SIDE, SIDE), np.uint8)
+    picture = np.full((SIDE, SIDE), shade, np.uint8)
     picture[0, 0] = MARK
     return encoded(picture)
 
@@ -55,7 +59,12 @@ async def predict(client: httpx.AsyncClient, content: bytes, **params: Any) -> h
     return await client.post("/predict", content=content, params=params)
 
 
-async def eventually(holds: Callable[[], Any], seconds: float = 30) -> None:
+def marked_calls(double: ServingDoubleProcess) -> list[dict[str, Any]]:
+    """Return the calls taken with a marked picture: none of them is a canary."""
+    return [call for call in double.take_calls() if MARK in call["first_pixels"]]
+
+
+async def eventually(holds: Callable[[], Any], seconds: float = 60) -> None:
     """Wait until something holds; what it does may block."""
     async with asyncio.timeout(seconds):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110

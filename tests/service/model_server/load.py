@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ import httpx
 from tests.service.digits import Digits
 from tests.service.pictures import encoded
 
-TIMEOUT_MS = 1500
+# More than any answer takes, however slow the machine that runs the tests is.
+PATIENT_MS = 120_000
 _CALLERS = 6
 _PICTURES = 8
 
@@ -24,7 +24,6 @@ class Outcomes:
     Attributes:
         statuses: how often each HTTP status came.
         wrong: answers of 200 that are not what the picture gets without any trouble.
-        slowest_seconds: that any answer took.
         livez: statuses of /livez meanwhile.
         readyz: statuses of /readyz, as they changed.
         versions: which versions answered.
@@ -33,17 +32,16 @@ class Outcomes:
 
     statuses: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    slowest_seconds: float = 0.0
     livez: set[int] = field(default_factory=set)
     readyz: list[int] = field(default_factory=list)
     versions: set[str] = field(default_factory=set)
     problems: Counter[str] = field(default_factory=Counter)
 
-    async def answered(self, count: int = 20) -> None:
-        """Wait until so many more were answered well."""
-        goal = self.statuses[200] + count
+    async def answered(self, count: int = 20, status: int = 200) -> None:
+        """Wait until so many more were answered with this status."""
+        goal = self.statuses[status] + count
         async with asyncio.timeout(120):
-            while self.statuses[200] < goal:  # noqa: ASYNC110
+            while self.statuses[status] < goal:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def until_readyz(self, status: int) -> None:
@@ -54,10 +52,12 @@ class Outcomes:
 
 
 @contextlib.asynccontextmanager
-async def load(client: httpx.AsyncClient, digits: Digits) -> AsyncIterator[Outcomes]:
+async def load(
+    client: httpx.AsyncClient, digits: Digits, timeout_ms: int = PATIENT_MS
+) -> AsyncIterator[Outcomes]:
     """Ask with several callers until left; each compares with answers from before."""
     pictures = [encoded(digits.images[index]) for index in range(_PICTURES)]
-    right = [await _ask(client, picture) for picture in pictures]
+    right = [await _ask(client, picture, PATIENT_MS) for picture in pictures]
     assert all(answer.status_code == 200 for answer in right)
     outcomes, stop = Outcomes(), asyncio.Event()
 
@@ -65,10 +65,7 @@ async def load(client: httpx.AsyncClient, digits: Digits) -> AsyncIterator[Outco
         index = first
         while not stop.is_set():
             index = (index + 1) % _PICTURES
-            start = time.monotonic()
-            answer = await _ask(client, pictures[index])
-            seconds = time.monotonic() - start
-            outcomes.slowest_seconds = max(outcomes.slowest_seconds, seconds)
+            answer = await _ask(client, pictures[index], timeout_ms)
             outcomes.statuses[answer.status_code] += 1
             if answer.status_code == 200:
                 outcomes.versions.add(answer.headers["x-model-version"])
@@ -96,8 +93,8 @@ async def load(client: httpx.AsyncClient, digits: Digits) -> AsyncIterator[Outco
             stop.set()
 
 
-async def _ask(client: httpx.AsyncClient, picture: bytes) -> httpx.Response:
-    headers = {"x-request-timeout-ms": str(TIMEOUT_MS)}
+async def _ask(client: httpx.AsyncClient, picture: bytes, timeout_ms: int) -> httpx.Response:
+    headers = {"x-request-timeout-ms": str(timeout_ms)}
     return await client.post("/predict", content=picture, headers=headers)
 
 

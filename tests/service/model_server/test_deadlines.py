@@ -13,6 +13,7 @@ from tests.service.model_server.gateways import (
     MARK,
     eventually,
     marked,
+    marked_calls,
     plain,
     play,
     predict,
@@ -41,12 +42,12 @@ def test_the_server_is_told_the_time_that_is_left(
             )
             spent = time.monotonic() - start
             assert answer.status_code == 200
-            (call,) = calls_of_callers(double)
+            (call,) = marked_calls(double)
             assert call["method"] == "Predict"
             # gRPC rounds what it sends up, by 1 % at the most.
             assert given - spent < call["seconds_left"] <= 1.01 * given
 
-    play(double.address, scenario, poll_seconds=60)
+    play(double.address, scenario, poll_seconds=60, max_request_timeout_ms=30_000)
 
 
 @pytest.mark.parametrize("route", ["/predict", "/warp?theta=1,0,0,0,1,0"])
@@ -65,7 +66,7 @@ def test_a_server_that_hangs_is_a_504_in_time_and_leaves_no_task(
         calls: Counter[str] = Counter()
 
         def as_many_given_up() -> bool:
-            calls.update(call["method"] for call in calls_of_callers(double))
+            calls.update(call["method"] for call in marked_calls(double))
             return calls["Predict"] == calls[_GIVEN_UP]
 
         await eventually(as_many_given_up)
@@ -103,7 +104,7 @@ def test_a_caller_that_hangs_up_ends_the_call(
             headers = {"x-request-timeout-ms": str(_AGES_MS)}
             post = client.post(route, files=files, headers=headers)
             caller = asyncio.ensure_future(post)
-            await eventually(lambda: calls_of_callers(double))
+            await eventually(lambda: marked_calls(double))
             await leave(caller)
             await eventually(lambda: given_up(double))
             answer = await client.post(route, files=files)
@@ -121,7 +122,7 @@ def test_a_call_goes_on_when_only_one_of_its_callers_leaves(double: ServingDoubl
         await leave(leaver)
         double.release()
         assert (await stayer).status_code == 200
-        assert not calls_of_callers(double)
+        assert not marked_calls(double)
 
     play(double.address, scenario, poll_seconds=60, **_FOR_AGES)
 
@@ -172,7 +173,7 @@ async def share_a_call(
     calls: list[dict[str, Any]] = []
 
     def have_called() -> bool:
-        calls.extend(calls_of_callers(double))
+        calls.extend(marked_calls(double))
         return bool(calls)
 
     await eventually(have_called)
@@ -189,16 +190,11 @@ async def leave(*callers: "asyncio.Task[httpx.Response]") -> None:
 
 async def eventually_no_tasks_but(expected: "set[asyncio.Task[Any]]") -> None:
     """Wait until the event loop has these tasks and no others."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while asyncio.all_tasks() != expected:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
-def calls_of_callers(double: ServingDoubleProcess) -> list[dict[str, Any]]:
-    """Return the calls taken with a marked picture: none of them is a canary."""
-    return [call for call in double.take_calls() if MARK in call["first_pixels"]]
-
-
 def given_up(double: ServingDoubleProcess) -> bool:
     """Tell whether nobody waits for one of them any more."""
-    return any(call["method"] == _GIVEN_UP for call in calls_of_callers(double))
+    return any(call["method"] == _GIVEN_UP for call in marked_calls(double))

