@@ -13,11 +13,21 @@ from service.app import create_app
 from service.settings import Settings
 from tests.service.fakes import FakeBackend, Fault
 
+# However slow the machine that runs the tests is, time is not what is tested.
+_PATIENT: dict[str, Any] = {
+    "port": 0,
+    "poll_seconds": 600,
+    "head_timeout_seconds": 600,
+    "body_timeout_seconds": 600,
+    "answer_timeout_seconds": 600,
+    "request_timeout_ms": 600_000,
+}
+
 
 @contextlib.contextmanager
 def served(backend: FakeBackend | None = None, **settings: Any) -> Iterator[int]:
     """Serve until left; gives the port."""
-    chosen = Settings(port=0, poll_seconds=60, **settings)
+    chosen = Settings(**{**_PATIENT, **settings})
     app = create_app(chosen, backend or FakeBackend())
     server = _Server(_uvicorn_config(app, chosen), app, chosen.log_format)
     thread = threading.Thread(target=server.run)
@@ -35,7 +45,7 @@ def served(backend: FakeBackend | None = None, **settings: Any) -> Iterator[int]
 
 def until(holds: Callable[[], bool], what: str = "") -> None:
     """Wait until something holds."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end, f"it does not come to pass: {what}"
         time.sleep(0.01)
@@ -90,7 +100,7 @@ class Wire:
         """Wait, without reading, until the other side has broken the connection off."""
         poll = select.poll()
         poll.register(self._socket, 0)  # what is reported even when nothing is asked for
-        assert poll.poll(30_000), "the connection is still there"
+        assert poll.poll(60_000), "the connection is still there"
 
     def until_closed(self) -> bytes:
         """Return all that comes until the other side closes."""

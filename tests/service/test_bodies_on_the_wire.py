@@ -16,9 +16,7 @@ LIMIT = 4096
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with served(
-        max_request_bytes=LIMIT, body_timeout_seconds=600, request_timeout_ms=600_000
-    ) as number:
+    with served(max_request_bytes=LIMIT) as number:
         yield number
 
 
@@ -172,7 +170,7 @@ def test_what_is_no_http_is_refused(wire: Wire, name: str) -> None:
 def test_a_caller_that_hangs_up_frees_the_model() -> None:
     """The call that it alone waited for is cancelled, long before its time is up."""
     backend = FakeBackend()
-    with served(backend, request_timeout_ms=3_600_000) as port:
+    with served(backend) as port:
         backend.fault = Fault(seconds=3600)
         with Wire(port) as wire:
             calls = len(backend.calls)

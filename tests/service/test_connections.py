@@ -1,6 +1,7 @@
 """Callers who send too much, too slowly, or in disorder, on real sockets."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,7 +27,7 @@ def status_of(answer: bytes) -> int:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with served(head_timeout_seconds=0.3, max_head_bytes=MAX_HEAD) as number:
+    with served(max_head_bytes=MAX_HEAD) as number:
         yield number
 
 
@@ -36,30 +37,43 @@ def wire(port: int) -> Iterator[Wire]:
         yield connection
 
 
-@pytest.mark.parametrize("before", [b"", GET + b"\r\n"], ids=["first", "second"])
-def test_headers_that_stop_are_given_up(wire: Wire, before: bytes) -> None:
-    wire.send(before)
-    if before:
-        wire.until(b'"alive"}')
-    wire.send(GET)
+@pytest.fixture(scope="module")
+def hasty_port() -> Iterator[int]:
+    """Of a gateway that waits for a head only as long as this machine may be busy elsewhere."""
+    with served(head_timeout_seconds=1.5) as number:
+        yield number
 
-    answer = wire.until_closed()
+
+@pytest.fixture
+def hasty_wire(hasty_port: int) -> Iterator[Wire]:
+    with Wire(hasty_port) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("before", [b"", GET + b"\r\n"], ids=["first", "second"])
+def test_headers_that_stop_are_given_up(hasty_wire: Wire, before: bytes) -> None:
+    hasty_wire.send(before)
+    if before:
+        hasty_wire.until(b'"alive"}')
+    hasty_wire.send(GET)
+
+    answer = hasty_wire.until_closed()
 
     assert status_of(answer) == 408
     assert b'"code":"head_too_slow"' in answer
-    assert b"not complete after 0.3 seconds" in answer
+    assert b"not complete after 1.5 seconds" in answer
     assert b"connection: close" in answer
 
 
-def test_who_says_nothing_is_cut_off(wire: Wire) -> None:
-    assert wire.until_closed() == b""
+def test_who_says_nothing_is_cut_off(hasty_wire: Wire) -> None:
+    assert hasty_wire.until_closed() == b""
 
 
-def test_who_sends_empty_lines_is_cut_off(wire: Wire) -> None:
+def test_who_sends_empty_lines_is_cut_off(hasty_wire: Wire) -> None:
     """They may precede a request, and are not one."""
-    wire.send(b"\r\n\r\n")
+    hasty_wire.send(b"\r\n\r\n")
 
-    assert status_of(wire.until_closed()) == 408
+    assert status_of(hasty_wire.until_closed()) == 408
 
 
 @pytest.mark.parametrize(
@@ -192,8 +206,9 @@ def test_too_many_requests_in_one_piece_end_the_connection(wire: Wire) -> None:
     assert wire.until_closed().count(b"HTTP/1.1 200") < 1000
 
 
-def test_who_is_refused_while_sending_still_hears_why(port: int) -> None:
+def test_who_is_refused_while_sending_still_hears_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest is read and dropped for a while: closed at once, the answer would be lost."""
+    monkeypatch.setattr("service.connections._LINGER_SECONDS", 600.0)
     with served(max_request_bytes=1024) as port, Wire(port) as wire:
         wire.send(post("Transfer-Encoding: chunked"))
         for _ in range(32):
@@ -210,7 +225,7 @@ def test_an_answer_that_nobody_takes_is_given_up() -> None:
     """Or it would be kept in memory for ever."""
     noise = np.random.default_rng(1).integers(0, 256, (1500, 3000, 3), np.uint8)
     picture = encoded(noise)
-    with served(answer_timeout_seconds=0.3) as port, Wire(port, receive_buffer=4096) as wire:
+    with served(answer_timeout_seconds=1.5) as port, Wire(port, receive_buffer=4096) as wire:
         wire.send(post(f"Content-Length: {len(picture)}", path="/warp?theta=1,0,0,0,1,0") + picture)
         wire.until(b"HTTP/1.1 200")
         wire.wait_until_cut_off()
@@ -220,14 +235,18 @@ def test_the_connection_that_waits_longest_makes_room() -> None:
     """Callers who only hold connections open keep nobody out."""
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(served(max_connections=3, head_timeout_seconds=3600))
-        idle = [stack.enter_context(Wire(port)) for _ in range(3)]
-        idle[0].send(GET)
-        idle[1].send(GET + b"\r\n")
-        idle[1].until(b'"alive"}')
+        longest, other = (stack.enter_context(Wire(port)) for _ in range(2))
+        longest.send(GET)
+        for _ in range(2):
+            # An answer shows that the first is known; the second comes measurably later.
+            other.send(GET + b"\r\n")
+            other.until(b'"alive"}')
+            time.sleep(0.05)
+        stack.enter_context(Wire(port))
 
         until(lambda: answers(port), "an answer beside three idle connections")
 
-        assert b"HTTP/1.1 200" not in idle[0].until_closed()
+        assert b"HTTP/1.1 200" not in longest.until_closed()
 
 
 def test_a_slow_body_makes_room_too() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from tests.service.gateway_process import start_gateway
-from tests.service.model_server.gateways import plain, play, predict
+from tests.service.model_server.gateways import MARK, marked, plain, play, predict
 from tests.serving_double.process import ServingDoubleProcess
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -19,11 +19,12 @@ def test_every_line_of_a_process_is_json(double: ServingDoubleProcess, models_fo
     with start_gateway(models_folder, *flags) as gateway:
         gateway.wait_until_ready()
         ids = {"x-request-id": "id-1"}
-        with httpx.Client(base_url=gateway.url) as client:
+        with httpx.Client(base_url=gateway.url, timeout=60) as client:
             client.post("/predict", content=plain(), headers=ids)
             client.get("/nowhere")
-            double.fault("error", code="INTERNAL", message='a "quoted"\nline', times=1)
-            client.post("/predict", content=plain(), headers={"x-request-id": "id-2"})
+            words = 'a "quoted"\nline'
+            double.fault("error", code="INTERNAL", message=words, first_pixel=MARK)
+            client.post("/predict", content=marked(), headers={"x-request-id": "id-2"})
         gateway.process.terminate()
         status, said = gateway.ended()
 
@@ -39,7 +40,7 @@ def test_every_line_of_a_process_is_json(double: ServingDoubleProcess, models_fo
     assert list(good["stages_ms"]) == ["decode", "queue", "model", "encode"]
     assert sum(good["stages_ms"].values()) <= good["duration_ms"] + 0.001
     assert (bad["status"], bad["code"], bad["level"]) == (502, "model_server_error", "warning")
-    assert 'a "quoted"\nline' in bad["error"]
+    assert words in bad["error"]
 
 
 def test_the_caller_s_trace_goes_on_to_the_model_server(double: ServingDoubleProcess) -> None:

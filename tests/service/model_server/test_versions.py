@@ -17,7 +17,6 @@ from tests.service.model_server.gateways import plain, play, predict
 from tests.service.model_server.load import load
 from tests.serving_double.process import ServingDoubleProcess
 
-
 pytestmark = pytest.mark.usefixtures("no_hurry")
 
 

@@ -8,6 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.service.digits import Digits
 from tests.service.pictures import encoded, photo
+from tests.service.served import until
 from tests.service.telemetry.scrapes import Growth, scrape
 
 IDENTITY = {"theta": "1,0,0,0,1,0"}
@@ -116,9 +117,9 @@ def test_calls_of_the_model_server_are_counted_by_grpc_code(
 
 def test_readiness_and_models_are_told(client: httpx.Client) -> None:
     client.post("/predict", content=b"x", params={"label": "stable"})
+    until(lambda: scrape(client).total("stn_ready") == 1, "ready")
     seen = scrape(client)
 
-    assert seen.total("stn_ready") == 1
     assert seen.total("stn_model_versions", state="in_use", servable="stn") == 1
     assert seen.total("stn_model_versions", state="refused") == 0
     assert {"servable": "stn", "version": "1"} in seen.series("stn_model_info")

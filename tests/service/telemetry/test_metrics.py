@@ -57,7 +57,10 @@ def test_paths_that_callers_make_up_make_no_series() -> None:
 def test_one_who_hangs_up_is_counted_and_no_longer_in_flight() -> None:
     """As 499, which nginx made usual."""
     backend = FakeBackend()
-    with served(backend) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with (
+        served(backend) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+    ):
         held = Held(backend)
         with Wire(port) as wire:
             head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PICTURE)}\r\n\r\n"
@@ -71,7 +74,7 @@ def test_one_who_hangs_up_is_counted_and_no_longer_in_flight() -> None:
 
 
 def test_what_is_refused_before_it_is_a_request_is_counted() -> None:
-    with served() as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with served() as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
         with Wire(port) as wire:
             wire.send(b"this is no HTTP\r\n\r\n")
             assert wire.until_closed().startswith(b"HTTP/1.1 400")
