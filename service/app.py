@@ -81,7 +81,9 @@ def create_app(
         tracer=spans or PassOn(),
         on_batch=metrics.batch,
     )
-    metrics.registry.register(StateCollector(catalogue, package_version(), backend.name))
+    metrics.registry.register(
+        StateCollector(catalogue, calls, metrics.rejected, package_version(), backend.name)
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

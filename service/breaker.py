@@ -28,11 +28,13 @@ class Breaker:
     Attributes:
         state: `closed`: calls go through; `open`: none do; `half open`: a trial is on its way.
         times_opened: since the start.
+        num_refused: calls that it has not let through, since the start.
     """
 
     def __init__(self, name: str, on_open: Callable[[], None] = lambda: None) -> None:
         self.state = CLOSED
         self.times_opened = 0
+        self.num_refused = 0
         self._name = name
         self._on_open = on_open
         self._failures = 0
@@ -44,6 +46,7 @@ class Breaker:
             ModelServerUnavailable: the last calls failed, and no trial has come back since.
         """
         if self.state is not CLOSED:
+            self.num_refused += 1
             raise ModelServerUnavailable(
                 f"the model server did not answer the last calls of {self._name}; trial requests "
                 "are on their way"

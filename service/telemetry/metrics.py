@@ -38,6 +38,8 @@ _PIXELS = (
 )
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 STAGES = ("decode", "queue", "model", "encode")
+# Codes of requests that were turned away, good as they may have been.
+REJECTIONS = ("overloaded", "rate_limited", "unauthorized", "not_ready")
 OK = "ok"
 OTHER_ROUTES = "other"
 
@@ -50,6 +52,7 @@ class Metrics:
 
     Attributes:
         registry: all of it.
+        rejected: requests turned away without work, by code, since the start.
     """
 
     def __init__(self) -> None:
@@ -69,6 +72,11 @@ class Metrics:
         )
         self._bytes_out = self._counter(
             "http_response_body_bytes", "Bytes of answers sent, heads not counted.", ("route",)
+        )
+        self._caller_requests = self._counter(
+            "stn_caller_requests",
+            "Requests answered, by the name of the API key that they came with.",
+            ("caller", "status"),
         )
         self._stage_seconds = self._histogram(
             "stn_stage_duration_seconds",
@@ -95,7 +103,9 @@ class Metrics:
         )
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
+        self.rejected = dict.fromkeys(REJECTIONS, 0)
         self._answers: dict[tuple[str, int, str], _Answers] = {}
+        self._callers: dict[tuple[str, int], Counter] = {}
         self._calls: dict[tuple[str, str], tuple[Any, Any]] = {}
         self._stages = {stage: self._stage_seconds.labels(stage) for stage in STAGES}
 
@@ -113,10 +123,20 @@ class Metrics:
         if context.bytes_received:
             answers.bytes_in.inc(context.bytes_received)
         answers.bytes_out.inc(context.bytes_sent)
+        if context.error_code in REJECTIONS:
+            self.rejected[context.error_code] += 1
+        if context.caller:
+            self._count_caller(context.caller, context.status)
         for stage in context.stages:
             self._stages[stage.name].observe(stage.seconds)
         for pixels in context.pixels:
             self._pixels.observe(pixels)
+
+    def _count_caller(self, caller: str, status: int) -> None:
+        count = self._callers.get((caller, status))
+        if count is None:
+            count = self._callers[caller, status] = self._caller_requests.labels(caller, status)
+        count.inc()
 
     def batch(self, size: int) -> None:
         """Note a call of the classifier with so many pictures."""

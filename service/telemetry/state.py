@@ -1,11 +1,13 @@
 """What is so at the moment of asking: readiness, models, labels, build."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from service.breaker import CLOSED, HALF_OPEN, OPEN
+from service.calls import GuardedCalls
 from service.catalogue import Catalogue
 
 
@@ -14,12 +16,23 @@ class StateCollector(Collector):
 
     Args:
         catalogue: knows the models.
+        calls: know what was retried, and what was not let through.
+        rejected: requests turned away, by reason, as they are counted.
         version: of this service.
         backend: who runs the models.
     """
 
-    def __init__(self, catalogue: Catalogue, version: str, backend: str) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        calls: GuardedCalls,
+        rejected: Mapping[str, int],
+        version: str,
+        backend: str,
+    ) -> None:
         self._catalogue = catalogue
+        self._calls = calls
+        self._rejected = rejected
         self._build = (version, platform.python_version(), backend)
 
     def collect(self) -> Iterator[Metric]:
@@ -34,6 +47,7 @@ class StateCollector(Collector):
         is_ready = not self._catalogue.not_ready_because()
         yield GaugeMetricFamily("stn_ready", "1 when /readyz answers 200, else 0.", float(is_ready))
         yield from self._models()
+        yield from self._guards()
 
     def _models(self) -> Iterator[Metric]:
         versions = GaugeMetricFamily(
@@ -51,7 +65,7 @@ class StateCollector(Collector):
             "Always 1, one for each label known, with the version that it points to.",
             labels=("servable", "label", "version"),
         )
-        for servable in (self._catalogue.classifier, self._catalogue.warper):
+        for servable in self._catalogue.servables:
             versions.add_metric((servable.name, "in_use"), len(servable.models))
             versions.add_metric((servable.name, "refused"), len(servable.problems))
             for version in sorted(servable.models):
@@ -59,3 +73,34 @@ class StateCollector(Collector):
             for name, version in sorted(servable.labels().items()):
                 label.add_metric((servable.name, name, str(version)), 1)
         yield from (versions, model, label)
+
+    def _guards(self) -> Iterator[Metric]:
+        breakers = self._calls.breakers
+        rejections = CounterMetricFamily(
+            "stn_rejections", "Requests turned away before any work, by reason.", labels=("reason",)
+        )
+        for reason, count in self._rejected.items():
+            rejections.add_metric((reason,), count)
+        refused = sum(breaker.num_refused for breaker in breakers.values())
+        rejections.add_metric(("breaker_open",), refused)
+        yield rejections
+        yield CounterMetricFamily(
+            "stn_retries", "Calls of the model server sent once more.", self._calls.num_retries
+        )
+        yield GaugeMetricFamily(
+            "stn_retry_budget", "Retries allowed right now.", self._calls.budget.left
+        )
+        state = GaugeMetricFamily(
+            "stn_breaker_state",
+            "1 for the state that the breaker of a servable is in, 0 for the others.",
+            labels=("servable", "state"),
+        )
+        opened = CounterMetricFamily(
+            "stn_breaker_opened", "How often the breaker opened.", labels=("servable",)
+        )
+        for name, breaker in breakers.items():
+            for possible in (CLOSED, OPEN, HALF_OPEN):
+                value = float(breaker.state == possible)
+                state.add_metric((name, possible.replace(" ", "_")), value)
+            opened.add_metric((name,), breaker.times_opened)
+        yield from (state, opened)

@@ -9,7 +9,9 @@ import pytest
 from service.settings import Settings
 from tests.compose.model import CPU, FILES, GPU, ROOT, compose_model, seconds, unclear_variables
 
-SERVICES = ("gateway", "model-server")
+SERVING = ("gateway", "model-server")
+MONITORING = ("prometheus", "grafana")
+SERVICES = (*SERVING, *MONITORING)
 
 # Settings that are not for the users of Compose: they follow from how the containers are wired.
 WIRED = {
@@ -42,21 +44,34 @@ def flags(model: dict[str, Any]) -> dict[str, str]:
 
 
 def test_there_is_a_gateway_and_a_model_server(model: dict[str, Any]) -> None:
-    """No service escapes the tests below."""
+    """No service escapes the tests below; those that watch come only when asked for."""
     assert set(model["services"]) == set(SERVICES)
+    profiles = {name: s.get("profiles") for name, s in model["services"].items()}
+    assert profiles == dict.fromkeys(SERVING) | {key: ["monitoring"] for key in MONITORING}
 
 
-def test_only_the_gateway_is_published_and_only_to_this_machine(model: dict[str, Any]) -> None:
+def test_the_model_server_is_not_published_and_all_else_only_to_this_machine(
+    model: dict[str, Any],
+) -> None:
     """Reaching the model server from outside would be reaching its reload call."""
     published = {name: s["ports"] for name, s in model["services"].items() if "ports" in s}
 
-    assert published == {"gateway": ["127.0.0.1:8000:8000"]}
+    assert published == {
+        "gateway": ["127.0.0.1:8000:8000"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
 
 
 def test_the_model_server_is_on_the_internal_network_alone(model: dict[str, Any]) -> None:
     networks = {name: s["networks"] for name, s in model["services"].items()}
 
-    assert networks == {"gateway": ["front", "model"], "model-server": ["model"]}
+    assert networks == {
+        "gateway": ["front", "model"],
+        "model-server": ["model"],
+        "prometheus": ["front", "monitoring"],
+        "grafana": ["monitoring"],
+    }
     assert model["networks"]["model"] == {"internal": True}
 
 
@@ -104,12 +119,22 @@ def test_a_service_asks_for_nothing_that_an_ordinary_machine_refuses(
 def test_what_is_writable_is_memory_or_the_cache(model: dict[str, Any]) -> None:
     """Each service has a /tmp in memory of bounded size, and bind mounts are read-only."""
     for service in model["services"].values():
-        assert len(service["tmpfs"]) == 1
-        assert re.fullmatch(r"/tmp:size=\d+m", service["tmpfs"][0])  # noqa: S108 - the claim
-    mounts = model["services"]["model-server"]["volumes"]
+        assert service["tmpfs"][0].startswith("/tmp:")  # noqa: S108 - the claim
+        assert all(re.fullmatch(r"[/a-z]+:size=\d+m", place) for place in service["tmpfs"])
+    mounts = [m for s in model["services"].values() for m in s.get("volumes", ())]
     binds = [mount for mount in mounts if isinstance(mount, dict)]
 
-    assert {mount["target"] for mount in binds} == {"/models", "/etc/tensorflow-serving"}
+    assert {mount["target"] for mount in binds} == {
+        "/models",
+        "/etc/tensorflow-serving",
+        "/etc/prometheus",
+        "/etc/grafana/provisioning",
+        "/etc/grafana/dashboards",
+    }
+    assert {mount for mount in mounts if isinstance(mount, str)} == {
+        "cuda-cache:/var/tmp",
+        "metrics:/prometheus",
+    }
     assert all(mount["read_only"] for mount in binds)
     # A folder that is missing is an error, not an empty folder that root owns.
     assert all(mount["bind"] == {"create_host_path": False} for mount in binds)
@@ -136,7 +161,7 @@ def test_no_grace_ends_before_what_it_waits_for(model: dict[str, Any]) -> None:
 
 def test_images_are_pinned_by_version(service: dict[str, Any]) -> None:
     """A version, not `latest`; and no digest, which would name one platform's image."""
-    assert re.fullmatch(r"[a-z/-]+:\d+\.\d+\.\d+(-gpu)?", service["image"])
+    assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+\.\d+(-gpu)?", service["image"])
 
 
 def test_the_image_that_is_built_is_tagged_with_the_version_of_the_project() -> None:
@@ -183,7 +208,8 @@ def test_a_gpu_computes_as_the_tests_do_and_shares_its_memory(model: dict[str, A
 
 
 def test_there_is_time_to_compile_kernels_on_the_first_load() -> None:
-    for service in compose_model(GPU)["services"].values():
+    for name in SERVING:
+        service = compose_model(GPU)["services"][name]
         assert seconds(service["healthcheck"]["start_period"]) >= 10 * 60
 
 

@@ -11,7 +11,7 @@ import pytest
 from service.context import RequestContext
 from service.errors import ModelServerUnavailable
 from service.telemetry.metrics import Metrics
-from tests.service.fakes import FakeBackend, gateway_on, until_ready
+from tests.service.fakes import FakeBackend, Fault, gateway_on, until_ready
 from tests.service.pictures import encoded
 from tests.service.served import Held, Wire, served, until
 from tests.service.telemetry.scrapes import Growth, Scrape, scrape, scrape_async
@@ -19,9 +19,11 @@ from tests.service.telemetry.scrapes import Growth, Scrape, scrape, scrape_async
 PICTURE = encoded(np.full((4, 6), 255, np.uint8))
 
 
-def asked(work: Callable[[httpx.AsyncClient], Awaitable[None]], backend: FakeBackend) -> None:
+def asked(
+    work: Callable[[httpx.AsyncClient], Awaitable[None]], backend: FakeBackend, **settings: Any
+) -> None:
     async def run() -> None:
-        async with gateway_on(backend) as (client, _):
+        async with gateway_on(backend, **settings) as (client, _):
             await work(client)
 
     asyncio.run(run())
@@ -156,6 +158,82 @@ def finished(**attributes: Any) -> RequestContext:
     for name, value in attributes.items():
         setattr(context, name, value)
     return context
+
+
+def test_what_the_breaker_does_is_told() -> None:
+    """Three failures open it; the next request is not let through; a trial closes it."""
+    backend = FakeBackend()
+    backend.is_remote = True
+
+    def states(seen: Scrape, servable: str) -> set[str]:
+        return set(seen.by("state", "stn_breaker_state", servable=servable))
+
+    async def work(client: httpx.AsyncClient) -> None:
+        await until_ready(client)
+        assert states(await scrape_async(client), "stn") == {"closed"}
+        backend.away = ModelServerUnavailable("away")
+        for _ in range(4):
+            assert (await client.post("/predict", content=PICTURE)).status_code == 503
+        seen = await scrape_async(client)
+        assert states(seen, "stn") <= {"open", "half_open"}
+        assert states(seen, "warp") == {"closed"}
+        assert seen.total("stn_breaker_opened_total", servable="stn") == 1
+        assert seen.total("stn_rejections_total", reason="breaker_open") == 1
+
+        backend.away = None
+        await _until_seen(client, lambda seen: states(seen, "stn") == {"closed"})
+
+    asked(work, backend, poll_seconds=60)
+
+
+def test_retries_are_told() -> None:
+    """A call sent once more costs one of the ten retries saved up."""
+    backend = FakeBackend()
+    backend.is_remote = True
+
+    async def work(client: httpx.AsyncClient) -> None:
+        await until_ready(client)
+        before = await scrape_async(client)
+        backend.fault = Fault(error=ModelServerUnavailable("away", is_transient=True))
+        await client.post("/predict", content=PICTURE)
+        after = await scrape_async(client)
+
+        assert before.total("stn_retries_total") == 0
+        assert after.total("stn_retries_total") == 1
+        assert before.total("stn_retry_budget") == 10
+        assert after.total("stn_retry_budget") == 9
+
+    asked(work, backend, poll_seconds=60)
+
+
+def test_requests_turned_away_are_counted_by_reason() -> None:
+    async def work(client: httpx.AsyncClient) -> None:
+        before = await scrape_async(client)
+        assert before.by("reason", "stn_rejections_total") == {}
+        reasons = {labels["reason"] for labels in before.series("stn_rejections_total")}
+        assert reasons == {
+            *("overloaded", "rate_limited", "unauthorized", "not_ready", "breaker_open")
+        }
+        await client.post("/predict", content=PICTURE)
+        after = await scrape_async(client)
+        assert after.by("reason", "stn_rejections_total") == {"not_ready": 1}
+
+    backend = FakeBackend()
+    backend.states["stn"] = {1: "LOADING"}
+    asked(work, backend)
+
+
+def test_callers_are_counted_by_name_and_status() -> None:
+    metrics = Metrics()
+    for caller, status in (("alice", 200), ("alice", 200), ("alice", 429), ("", 200)):
+        metrics.finished({}, finished(caller=caller, status=status))
+    seen = Scrape(metrics.exposition("")[0].decode())
+
+    counts = {
+        (s["caller"], s["status"]): seen.total("stn_caller_requests_total", **s)
+        for s in seen.series("stn_caller_requests_total")
+    }
+    assert counts == {("alice", "200"): 2, ("alice", "429"): 1}
 
 
 @pytest.mark.parametrize("code", ["OK", "UNAVAILABLE"])
