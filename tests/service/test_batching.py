@@ -44,7 +44,7 @@ def play(scenario: Scenario, max_batch_size: int = 4, max_in_flight: int = 1) ->
     async def run() -> None:
         model = SlowDoubler()
         batcher: MicroBatcher[str, int, int] = MicroBatcher(model, max_batch_size, max_in_flight)
-        await asyncio.wait_for(scenario(model, batcher), timeout=10)
+        await asyncio.wait_for(scenario(model, batcher), timeout=60)
 
     asyncio.run(run())
 

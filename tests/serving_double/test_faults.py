@@ -227,6 +227,7 @@ def test_calls_are_noted(serve: Serve) -> None:
             "version": 1,
             "outputs": ["mean"],
             "seconds_left": ANY,
+            "headers": ANY,
         }
     ]
     assert client.double.calls.take() == []
