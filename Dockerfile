@@ -1,7 +1,11 @@
 # The gateway, without TensorFlow: it asks the model server that STN_MODEL_SERVER names.
 #
 #     docker build --tag stn-serving/gateway .
-#     docker run --publish 127.0.0.1:8000:8000 --env STN_MODEL_SERVER=host:8500 stn-serving/gateway
+#     docker run --publish 127.0.0.1:8000:8000 --env STN_PUBLISHED_ADDRESS=127.0.0.1 \
+#         --env STN_MODEL_SERVER=host:8500 stn-serving/gateway
+#
+# It does not start without API keys unless it is told that only this machine reaches it, as here, or
+# that something in front asks callers who they are (STN_ALLOW_ANONYMOUS=true).
 
 ARG PYTHON_VERSION=3.12
 # Which set of packages: gateway, or otel for one that can send traces as well.

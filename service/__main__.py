@@ -16,6 +16,7 @@ from service.app import Gateway, create_app, package_version
 from service.catalogue import Catalogue
 from service.connections import Connection, ConnectionLimits
 from service.errors import ServiceError
+from service.keys import line_for, new_key
 from service.memory import return_large_buffers
 from service.settings import Settings
 from service.telemetry.logs import LogFormat, configure_logging, with_fields
@@ -24,17 +25,25 @@ log = logging.getLogger("stn_serving")
 
 # uvicorn ticks ten times a second.
 _TICKS_PER_LOOK = 10
+# Settings whose value a message does not repeat.
+_UNSAID = ("api_keys", "allow_anonymous")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the gateway until it is told to stop; return the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["keys"]:
+        return _make_key(arguments[1:])
     try:
-        settings = read_settings(sys.argv[1:] if arguments is None else arguments)
+        settings = read_settings(arguments)
     except ValidationError as error:
         for fault in error.errors():
             name = str(fault["loc"][0]) if fault["loc"] else "settings"
             flag = f"--{name.replace('_', '-')} (STN_{name.upper()})"
-            print(f"stn-serve: {flag}: {fault['msg']}; got {fault['input']!r}", file=sys.stderr)
+            words = fault["msg"].removeprefix("Value error, ")
+            # Never keys, nor what might be one.
+            got = "" if name in _UNSAID else f"; got {fault['input']!r}"
+            print(f"stn-serve: {flag}: {words}{got}", file=sys.stderr)
         return 2
     configure_logging(settings.log_format, settings.log_level)
     return_large_buffers()
@@ -46,6 +55,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"stn-serve: {error.detail}", file=sys.stderr)
         return 1
     return 0 if server.started else 1
+
+
+def _make_key(arguments: Sequence[str]) -> int:
+    if len(arguments) != 2 or arguments[0] != "new":
+        print("usage: stn-serve keys new NAME", file=sys.stderr)
+        return 2
+    key = new_key()
+    try:
+        line = line_for(arguments[1], key)
+    except ValueError as error:
+        print(f"stn-serve: {error}", file=sys.stderr)
+        return 2
+    print(f"key, for the caller, shown only now:  {key}")
+    print(f"line, for the gateway's file of keys: {line}")
+    return 0
 
 
 def read_settings(arguments: Sequence[str]) -> Settings:

@@ -14,17 +14,20 @@ from starlette.types import ASGIApp
 
 from service import errors, problems, schemas
 from service.backend import Backend
+from service.browsers import Cors
 from service.calls import GuardedCalls
 from service.catalogue import Catalogue, stop
 from service.context import context_of
 from service.direct import RouteTable
 from service.edge import Edge
+from service.guards import guards_for
 from service.inference import Inference
+from service.keys import KeyRing, read_keys
 from service.oip import schemas as inference_protocol
 from service.oip.routes import InferenceProtocolRoutes
 from service.pictures import PicturePool
 from service.routes import Routes
-from service.settings import Settings
+from service.settings import Settings, split
 from service.telemetry.access_log import AccessLog
 from service.telemetry.metrics import Metrics
 from service.telemetry.state import StateCollector
@@ -85,6 +88,8 @@ def create_app(
         StateCollector(catalogue, calls, metrics.rejected, package_version(), backend.name)
     )
 
+    keys = KeyRing(read_keys(split(settings.api_keys)), settings.api_keys_file)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await backend.start()
@@ -92,11 +97,15 @@ def create_app(
         with suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LOOK_SECONDS if backend.is_remote else None):
                 await catalogue.refresh()
-        watcher = asyncio.create_task(catalogue.watch())
+        watchers = [
+            asyncio.create_task(catalogue.watch()),
+            asyncio.create_task(keys.watch(settings.poll_seconds)),
+        ]
         try:
             yield
         finally:
-            await stop(watcher)
+            for watcher in watchers:
+                await stop(watcher)
             await catalogue.close()
             pool.close()
             await backend.close()
@@ -105,6 +114,8 @@ def create_app(
 
     edge = Edge(
         settings,
+        guards=guards_for(settings, keys),
+        cors=Cors(split(settings.cors_origins)),
         openers=[metrics.started],
         observers=[metrics.finished, AccessLog(settings.access_log_sample).finished],
         open_paths=frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"}),

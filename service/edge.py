@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
 from service.bodies import has_body
+from service.browsers import DOCS_HEADERS, SECURITY_HEADERS, Cors, Headers
 from service.context import RequestContext, context_of, read_context
 from service.direct import RouteTable
 from service.errors import InternalError, ServiceError
@@ -88,6 +89,7 @@ class Edge:
         admission: bounds the work in progress; None where nothing does.
         openers: told at the beginning, in order.
         observers: told at the end, in order.
+        cors: the pages of other origins that may ask.
         open_paths: paths of `app` for which no guard is asked.
     """
 
@@ -97,6 +99,7 @@ class Edge:
         guards: Sequence[Guard] = (),
         admission: Admission | None = None,
         observers: Sequence[Observer] = (),
+        cors: Cors | None = None,
         open_paths: frozenset[str] = frozenset(),
         openers: Sequence[Opener] = (),
     ) -> None:
@@ -105,6 +108,7 @@ class Edge:
         self.guards = list(guards)
         self.admission = admission
         self.observers = list(observers)
+        self.cors = cors or Cors(())
         self.open_paths = open_paths
 
     def around(self, app: ASGIApp, table: RouteTable) -> ASGIApp:
@@ -124,7 +128,7 @@ class Edge:
                 self._settings.request_timeout_ms,
                 self._settings.max_request_timeout_ms,
             )
-            send = _sending(scope, context, send)
+            send = self._sending(scope, context, send)
             for tell in self.openers:
                 tell(scope, context)
             try:
@@ -165,7 +169,7 @@ class Edge:
             observe(scope, context)
         raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         closing = [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
-        return status, [*raw, *context.headers(), *closing], body
+        return status, [*raw, *context.headers(), *SECURITY_HEADERS, *closing], body
 
     async def _answer(
         self, table: RouteTable, app: ASGIApp, scope: Scope, receive: Receive, send: Send
@@ -173,6 +177,11 @@ class Edge:
         context = context_of(scope)
         if context.fault is not None:
             raise context.fault
+        preflight = self.cors.preflight(scope)
+        if preflight is not None:
+            await send({"type": "http.response.start", "status": 204, "headers": preflight})
+            await send({"type": "http.response.body", "body": b""})
+            return
         place = table.find(scope)
         if place is None:
             if scope["path"] in self.open_paths:
@@ -197,17 +206,27 @@ class Edge:
         for guard in self.guards:
             guard(scope, context)
 
+    def _sending(self, scope: Scope, context: RequestContext, send: Send) -> Send:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                context.status = message["status"]
+                headers = list(message.get("headers", ()))
+                headers += self._headers_for_browsers(scope, headers)
+                headers += context.headers()
+                if not context.body_is_read and has_body(scope):
+                    # Or the rest of a body that nobody wants would be read to its end.
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
+            elif scope["method"] != "HEAD":
+                context.bytes_sent += len(message.get("body", b""))
+            await send(message)
 
-def _sending(scope: Scope, context: RequestContext, send: Send) -> Send:
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            context.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *context.headers()]
-            if not context.body_is_read and has_body(scope):
-                # Or the rest of a body that nobody wants would be read to its end.
-                message["headers"].append((b"connection", b"close"))
-        elif scope["method"] != "HEAD":
-            context.bytes_sent += len(message.get("body", b""))
-        await send(message)
+        return send_with_headers
 
-    return send_with_headers
+    def _headers_for_browsers(self, scope: Scope, headers: Headers) -> Headers:
+        """Return the headers for browsers that an answer does not have of its own."""
+        ours = DOCS_HEADERS if scope["path"] in self.open_paths else SECURITY_HEADERS
+        if len(headers) <= 2 and not self.cors:
+            return ours  # most answers bring their type and length alone
+        own = {name for name, _ in headers}
+        return [*(line for line in ours if line[0] not in own), *self.cors.headers(scope)]

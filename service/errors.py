@@ -55,6 +55,29 @@ class ServiceError(Exception):
         return error
 
 
+class TryLater(ServiceError):
+    """The answer says when to try again, in `Retry-After`.
+
+    Args:
+        retry_after_seconds: that, in whole seconds.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        errors: tuple[FieldError, ...] = (),
+        log_detail: str = "",
+        *,
+        retry_after_seconds: int = 1,
+    ) -> None:
+        super().__init__(detail, errors, log_detail)
+        self.retry_after_seconds = retry_after_seconds
+
+    def headers(self) -> dict[str, str]:
+        """Return `Retry-After`."""
+        return {"retry-after": str(self.retry_after_seconds)}
+
+
 class InternalError(ServiceError):
     """A fault of the gateway itself."""
 
@@ -139,6 +162,22 @@ class BodyTooSlow(RequestError):
     """The body did not arrive in time."""
 
     code = "body_too_slow"
+
+
+class Unauthorized(RequestError):
+    """No API key, or none that is known."""
+
+    code = "unauthorized"
+
+    def headers(self) -> dict[str, str]:
+        """Return `WWW-Authenticate`, which RFC 9110 asks for."""
+        return {"www-authenticate": 'Bearer realm="stn-serving"'}
+
+
+class RateLimited(TryLater, RequestError):
+    """This caller asks too often."""
+
+    code = "rate_limited"
 
 
 class HeadTooLarge(RequestError):
@@ -226,11 +265,10 @@ class BatchRejected(ModelServerError):
     code = "rejected_by_model_server"
 
 
-class Unavailable(ServiceError):
+class Unavailable(TryLater):
     """It may work later; the answer carries `Retry-After`.
 
     Args:
-        retry_after_seconds: when to try again, in whole seconds.
         is_transient: whether the same call may well succeed a moment later.
     """
 
@@ -245,13 +283,8 @@ class Unavailable(ServiceError):
         retry_after_seconds: int = 1,
         is_transient: bool = False,
     ) -> None:
-        super().__init__(detail, errors, log_detail)
-        self.retry_after_seconds = retry_after_seconds
+        super().__init__(detail, errors, log_detail, retry_after_seconds=retry_after_seconds)
         self.is_transient = is_transient
-
-    def headers(self) -> dict[str, str]:
-        """Return `Retry-After`."""
-        return {"retry-after": str(self.retry_after_seconds)}
 
 
 class NotReady(Unavailable):

@@ -270,8 +270,9 @@ ANY_ERRORS = (
     errors.HeadTooLarge,
     errors.InternalError,
 )
+GUARDED_ERRORS = (*ANY_ERRORS, errors.Unauthorized, errors.RateLimited, errors.DeadlineExceeded)
 _PICTURE_ERRORS = (
-    *ANY_ERRORS,
+    *GUARDED_ERRORS,
     errors.MissingImage,
     errors.UnknownOption,
     errors.UnknownVersion,
@@ -290,7 +291,6 @@ _PICTURE_ERRORS = (
     errors.NotReady,
     errors.Overloaded,
     errors.ModelServerUnavailable,
-    errors.DeadlineExceeded,
 )
 
 
@@ -309,15 +309,11 @@ PREDICT = _picture_route(_PREDICT_OPTIONS, Prediction)
 PREDICT_BATCH = _picture_route(_PREDICT_OPTIONS, PredictionBatch, many=True)
 WARP = _picture_route(_WARP_OPTIONS, WarpedImage)
 WARP["responses"][200] = {"content": {"image/png": {"schema": _BINARY}}}
-MODELS = {
-    "response_model": ModelList,
-    "responses": error_responses(*ANY_ERRORS, errors.DeadlineExceeded),
-}
+MODELS = {"response_model": ModelList, "responses": error_responses(*GUARDED_ERRORS)}
 MODEL = {
     "response_model": ModelDetails,
     "responses": error_responses(
-        *ANY_ERRORS,
-        errors.DeadlineExceeded,
+        *GUARDED_ERRORS,
         errors.UnknownOption,
         errors.UnknownModel,
         errors.UnknownVersion,

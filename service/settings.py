@@ -1,11 +1,14 @@
 """Every knob of the gateway: flags, environment variables, defaults and what they mean."""
 
+import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.keys import read_key_file, read_keys
 from service.telemetry.logs import LogFormat, LogLevel
 
 
@@ -21,6 +24,50 @@ def _existing_file(path: Path) -> Path:
     return path
 
 
+def _keys(text: str) -> str:
+    read_keys(text.split(","))
+    return text
+
+
+def _key_file(path: Path) -> Path:
+    read_key_file(path)
+    return path
+
+
+def _origins(text: str) -> str:
+    for origin in split(text):
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            raise ValueError("an origin looks like https://example.org:8443, without a path")
+    return text
+
+
+def _nobody_unknown(allowed: bool, known: ValidationInfo) -> bool:
+    """Refuse an open door that nobody asked for."""
+    address = known.data.get("published_address") or known.data.get("host", "127.0.0.1")
+    keys = known.data.get("api_keys") or known.data.get("api_keys_file")
+    wrong_keys = not {"api_keys", "api_keys_file"} <= known.data.keys()
+    if allowed or keys or wrong_keys or is_loopback(address):
+        return allowed
+    raise ValueError(
+        f"other machines reach {address}, and no API keys are set: set --api-keys-file, or say "
+        "--allow-anonymous where something in front asks callers who they are"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def split(text: str | None) -> list[str]:
+    """Return the members of a list that is written with commas."""
+    return [member.strip() for member in (text or "").split(",") if member.strip()]
+
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+")
 _SHIPPED_MODELS = Path(__file__).resolve().parent.parent / "models"
 
 
@@ -43,6 +90,41 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    published_address: str | None = Field(
+        None,
+        min_length=1,
+        description="Address under which callers reach the gateway where that is not --host, as of "
+        "a container whose port is published on 127.0.0.1 alone.",
+    )
+    api_keys: Annotated[str, AfterValidator(_keys)] | None = Field(
+        None,
+        description="API keys that are let in, each as name:sha256, with commas between them; "
+        "`stn-serve keys new NAME` makes one.",
+    )
+    api_keys_file: Annotated[Path, AfterValidator(_key_file)] | None = Field(
+        None,
+        description="File of further API keys, one name:sha256 a line. Read again when it changes.",
+    )
+    allow_anonymous: Annotated[bool, AfterValidator(_nobody_unknown)] = Field(
+        False,
+        validate_default=True,
+        description="Answer callers without an API key also where other machines reach the "
+        "gateway.",
+    )
+    rate_limit_per_second: float | None = Field(
+        None,
+        gt=0,
+        description="Requests a second that each caller may send: each API key, or without keys "
+        "each address. Unlimited by default.",
+    )
+    rate_limit_burst: int = Field(
+        20, ge=1, description="Requests that a caller may send at once before that limit holds."
+    )
+    cors_origins: Annotated[str, AfterValidator(_origins)] | None = Field(
+        None,
+        description="Origins whose pages may ask, https://example.org, with commas between them; "
+        "* for any.",
+    )
     models: Annotated[Path, AfterValidator(_existing_folder)] = Field(
         _SHIPPED_MODELS,
         validate_default=False,

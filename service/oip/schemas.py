@@ -157,6 +157,8 @@ def _errors(*kinds: type[errors.ServiceError]) -> dict[int | str, dict[str, Any]
 
 
 _MODEL_ERRORS = (
+    errors.Unauthorized,
+    errors.RateLimited,
     errors.DeadlineExceeded,
     errors.UnknownModel,
     errors.UnknownVersion,
@@ -185,7 +187,7 @@ _INFER_ERRORS = (
 
 SERVER: dict[str, Any] = {
     "response_model": ServerMetadata,
-    "responses": _errors(errors.DeadlineExceeded),
+    "responses": _errors(errors.Unauthorized, errors.RateLimited, errors.DeadlineExceeded),
 }
 LIVE: dict[str, Any] = {"response_model": Live, "responses": _errors()}
 READY: dict[str, Any] = {

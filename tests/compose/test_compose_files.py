@@ -17,6 +17,7 @@ SERVICES = (*SERVING, *MONITORING)
 WIRED = {
     "host",
     "port",
+    "published_address",
     "models",
     "model_server",
     "model_server_tls",
@@ -127,6 +128,7 @@ def test_what_is_writable_is_memory_or_the_cache(model: dict[str, Any]) -> None:
     assert {mount["target"] for mount in binds} == {
         "/models",
         "/etc/tensorflow-serving",
+        "/etc/stn-serving/keys",
         "/etc/prometheus",
         "/etc/grafana/provisioning",
         "/etc/grafana/dashboards",
@@ -138,7 +140,6 @@ def test_what_is_writable_is_memory_or_the_cache(model: dict[str, Any]) -> None:
     assert all(mount["read_only"] for mount in binds)
     # A folder that is missing is an error, not an empty folder that root owns.
     assert all(mount["bind"] == {"create_host_path": False} for mount in binds)
-    assert "volumes" not in model["services"]["gateway"]
 
 
 def test_the_gateway_stops_first_and_starts_without_the_model_server(
@@ -285,7 +286,8 @@ def test_unset_a_setting_is_what_the_gateway_has_by_default(model: dict[str, Any
     different = {
         name: (environment[f"STN_{name.upper()}"], field.default)
         for name, field in fields.items()
-        if environment[f"STN_{name.upper()}"] != field.default
+        # An empty variable counts as not set.
+        if (environment[f"STN_{name.upper()}"] or None) != (field.default or None)
     }
     assert different == {}
 

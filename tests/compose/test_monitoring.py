@@ -36,7 +36,7 @@ def seen() -> Scrape:
 
     async def look() -> Scrape:
         async with gateway_on(FakeBackend()) as (client, app):
-            app.edge.guards.append(lambda _, context: setattr(context, "caller", "alice"))  # type: ignore[attr-defined]
+            app.edge.guards.append(lambda _, context: setattr(context, "caller", "alice"))
             await _work(client)
             return await scrape_async(client)
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import httpx
 import numpy as np
-from fastapi import FastAPI
 
-from service.app import create_app
+from service.app import Gateway, create_app
 from service.backend import Arrays, Backend, Call, SignatureSpec, TensorSpec, VersionStatus
 from service.errors import UnknownLabel, UnknownModel, UnknownVersion
 from service.options import INTERPOLATIONS, PADDINGS
@@ -179,7 +178,7 @@ def _answer(call: Call) -> dict[str, np.ndarray]:
 @asynccontextmanager
 async def gateway_on(
     backend: Backend, spans: Spans | None = None, **settings: Any
-) -> AsyncIterator[tuple[httpx.AsyncClient, FastAPI]]:
+) -> AsyncIterator[tuple[httpx.AsyncClient, Gateway]]:
     """Run the gateway in this event loop, on any backend, and give a client for it."""
     settings = {"poll_seconds": 0.01, **settings}
     app = create_app(Settings(**settings), backend, spans)

@@ -24,8 +24,8 @@ def family(kind: type[ServiceError]) -> Iterator[type[ServiceError]]:
         yield from family(child)
 
 
-# The root and the branch for what is the caller's fault are never raised themselves.
-ABSTRACT = {errors.ServiceError, errors.RequestError}
+# The root and these branches are never raised themselves.
+ABSTRACT = {errors.ServiceError, errors.RequestError, errors.TryLater}
 RAISED = sorted(set(family(ServiceError)) - ABSTRACT, key=lambda kind: kind.__name__)
 
 
@@ -69,7 +69,7 @@ def test_every_error_becomes_a_problem_document(kind: type[ServiceError]) -> Non
         "errors": [{"field": "top_k", "got": "'x'", "expected": "a number"}],
     }
     assert b"for the log alone" not in body
-    assert ("retry-after" in headers) == (status == 503)
+    assert ("retry-after" in headers) == (status in (429, 503))
 
 
 def test_retry_after_is_in_whole_seconds() -> None:

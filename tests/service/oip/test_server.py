@@ -264,7 +264,7 @@ def test_inference_takes_a_place_and_health_does_not() -> None:
     async def run() -> None:
         async with gateway_on(FakeBackend(), poll_seconds=60) as (client, app):
             admission = CountingAdmission(room=1)
-            app.edge.admission = admission  # type: ignore[attr-defined]
+            app.edge.admission = admission
             assert (await client.post(INFER, json=REQUEST)).status_code == 200
             refused = await client.post(INFER, json=REQUEST)
             assert refused.status_code == 503
