@@ -12,7 +12,7 @@ from service.context import RequestContext
 log = logging.getLogger("stn_serving.access")
 
 # Asked every second or so by machines. That the gateway is not ready is logged when it begins.
-QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
+QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 _MOST_OF_A_PATH = 100
 
 
@@ -59,28 +59,29 @@ class AccessLog:
 
 
 def _fields(scope: Any, context: RequestContext) -> dict[str, Any]:
-    client = scope.get("client")
-    fields = {
-        "request_id": context.request_id,
-        "trace_id": context.trace_id,
-        "caller": context.caller,
-        "client": client[0] if client else "",
-        "method": scope["method"],
-        "route": context.route,
-        "path": "" if context.route else scope["path"][:_MOST_OF_A_PATH],
-        "status": context.status,
-        "code": context.error_code,
-        "duration_ms": _milliseconds(context.elapsed()),
-        "stages_ms": {
-            name: _milliseconds(seconds) for name, seconds in context.seconds_by_stage().items()
-        },
-        "request_bytes": context.bytes_received,
-        "response_bytes": context.bytes_sent,
-        "model_version": context.model_version,
-        "error": context.failure,
-    }
-    return {name: value for name, value in fields.items() if value not in ("", None, {})}
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+    fields: dict[str, Any] = {"request_id": context.request_id}
+    if context.trace_id:
+        fields["trace_id"] = context.trace_id
+    if context.caller:
+        fields["caller"] = context.caller
+    if client := scope.get("client"):
+        fields["client"] = client[0]
+    fields["method"] = scope["method"]
+    if context.route:
+        fields["route"] = context.route
+    else:
+        fields["path"] = scope["path"][:_MOST_OF_A_PATH]
+    fields["status"] = context.status
+    if context.error_code:
+        fields["code"] = context.error_code
+    fields["duration_ms"] = round(context.elapsed() * 1000, 3)
+    if context.stages:
+        stages = context.seconds_by_stage()
+        fields["stages_ms"] = {name: round(s * 1000, 3) for name, s in stages.items()}
+    fields["request_bytes"] = context.bytes_received
+    fields["response_bytes"] = context.bytes_sent
+    if context.model_version is not None:
+        fields["model_version"] = context.model_version
+    if context.failure:
+        fields["error"] = context.failure
+    return fields

@@ -7,6 +7,7 @@ another (in text): request ids, names and messages of errors may come from stran
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
@@ -54,8 +55,8 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, or lines."""
-        time = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        words = [time, f"{record.levelname:<7}", _escape(record.getMessage())]
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        words = [clock, f"{record.levelname:<7}", _escape(record.getMessage())]
         words += _pairs(record.__dict__.get(_FIELDS, {}))
         line = " ".join(words)
         if record.exc_info:
@@ -90,7 +91,7 @@ def _pairs(fields: dict[str, Any], prefix: str = "") -> list[str]:
 
 def _word(value: Any) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    if not text or any(c in ' "=' for c in text):
+    if not text or " " in text or '"' in text or "=" in text:
         text = f'"{text.translate(_QUOTED)}"'
     return _escape(text)
 
@@ -99,4 +100,5 @@ _QUOTED = str.maketrans({'"': '\\"', "\\": "\\\\"})
 
 
 def _escape(text: str) -> str:
-    return text.translate(_CONTROL)
+    # The quick answer is the usual one.
+    return text if text.isprintable() else text.translate(_CONTROL)

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import yaml
 
+from service.app import create_app
+from service.settings import Settings
+from service.telemetry.access_log import QUIET_ROUTES
 from tests.compose.model import GPU, ROOT, compose_model
 from tests.service.fakes import FakeBackend, gateway_on
 from tests.service.pictures import encoded
@@ -105,6 +108,18 @@ def test_they_choose_by_labels_that_exist(seen: Scrape) -> None:
                 continue
             of_series = {label for series in seen.series(name) for label in series}
             assert labels <= of_series | added, expression
+
+
+def test_probes_are_no_callers() -> None:
+    """What alerts leave out is what the log leaves out."""
+    (left_out,) = {
+        pattern
+        for rule in RULES[0]["rules"]
+        for pattern in re.findall(r'route!~"([^"]*)"', rule["expr"])
+    }
+    routes = {route.path for route in create_app(Settings(), FakeBackend()).routes}  # type: ignore[attr-defined]
+
+    assert {path for path in routes if re.fullmatch(left_out, path)} == QUIET_ROUTES
 
 
 def test_every_recorded_series_is_used() -> None:
