@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -62,6 +63,16 @@ def test_a_line_says_who_asked_what_and_what_became_of_it(lines: Callable[[], Li
         "request_bytes": len(PICTURE),
         "model_version": 1,
     }
+
+
+def test_a_caller_with_a_key_is_named_and_the_key_is_not(lines: Callable[[], Lines]) -> None:
+    key = "stn_secret"
+    keys = f"alice:{hashlib.sha256(key.encode()).hexdigest()}"
+    asked(lambda client: client.get("/models", headers={"x-api-key": key}), api_keys=keys)
+
+    (line,) = lines()
+    assert line["caller"] == "alice"
+    assert key not in str(line)
 
 
 def test_what_is_wrong_has_its_code(lines: Callable[[], Lines]) -> None:

@@ -1,6 +1,7 @@
 """What is counted, on a small backend that misbehaves when told."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,9 +9,10 @@ import httpx
 import numpy as np
 import pytest
 
+from service import problems
 from service.context import RequestContext
 from service.errors import ModelServerUnavailable
-from service.telemetry.metrics import Metrics
+from service.telemetry.metrics import REJECTIONS, Metrics
 from tests.service.fakes import FakeBackend, Fault, gateway_on, until_ready
 from tests.service.pictures import encoded
 from tests.service.served import Held, Wire, served, until
@@ -221,6 +223,33 @@ def test_requests_turned_away_are_counted_by_reason() -> None:
     backend = FakeBackend()
     backend.states["stn"] = {1: "LOADING"}
     asked(work, backend)
+
+
+def test_callers_are_known_by_their_keys_and_nobody_else_sees_the_metrics() -> None:
+    """Names come from the configuration, never from a request."""
+    key = "stn_secret"
+    keys = f"alice:{hashlib.sha256(key.encode()).hexdigest()}"
+
+    async def work(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/metrics")).status_code == 401
+        await client.get("/models", headers={"x-api-key": "stn_mallory"})
+        client.headers["x-api-key"] = key
+        await client.post("/predict", content=PICTURE)
+        await client.get("/nowhere")
+        seen = await scrape_async(client)
+
+        assert seen.by("status", "stn_caller_requests_total", caller="alice") == {
+            "200": 1,
+            "404": 1,
+        }
+        assert {s["caller"] for s in seen.series("stn_caller_requests_total")} == {"alice"}
+        assert seen.total("stn_rejections_total", reason="unauthorized") == 2
+
+    asked(work, FakeBackend(), api_keys=keys)
+
+
+def test_every_reason_for_turning_away_is_the_code_of_an_error() -> None:
+    assert set(REJECTIONS) <= {kind.code for kind in problems.STATUS_OF}
 
 
 def test_callers_are_counted_by_name_and_status() -> None:
