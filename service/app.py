@@ -13,7 +13,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from service import errors, problems, schemas
+from service.admission import Admission, Traffic
 from service.backend import Backend
+from service.breaker import Breaker
 from service.browsers import Cors
 from service.calls import GuardedCalls
 from service.catalogue import Catalogue, stop
@@ -23,9 +25,11 @@ from service.edge import Edge
 from service.guards import guards_for
 from service.inference import Inference
 from service.keys import KeyRing, read_keys
+from service.lane import Jitter, Lane
 from service.oip import schemas as inference_protocol
 from service.oip.routes import InferenceProtocolRoutes
-from service.pictures import PicturePool
+from service.picture_lane import PictureLane
+from service.pictures import SMALL_BYTES, PicturePool
 from service.routes import Routes
 from service.settings import Settings, split
 from service.telemetry.access_log import AccessLog
@@ -34,6 +38,8 @@ from service.telemetry.state import StateCollector
 from service.telemetry.tracer import PassOn, Spans
 
 _FIRST_LOOK_SECONDS = 5.0
+# A larger picture takes a few times as long as a small request, and may wait as many times as long.
+_PICTURE_PATIENCE = 5.0
 
 _DESCRIPTION = """\
 Serves spatial transformer networks: a classifier that shows what it looked at (`/predict`), and the
@@ -70,10 +76,11 @@ def create_app(
     metrics = Metrics()
     backend = backend or _choose_backend(settings, metrics)
     spans = spans or _choose_spans(settings)
-    servables = (settings.predict_servable, settings.warp_servable)
+    classifier, warper = servables = (settings.predict_servable, settings.warp_servable)
     calls = GuardedCalls(backend.run, servables)
     catalogue = Catalogue(backend, *servables, settings.poll_seconds, calls)
     pool = PicturePool(settings.decode_threads, settings.max_pixels)
+    traffics = {name: _traffic(settings, backend, calls.breakers[name]) for name in servables}
     inference = Inference(
         backend,
         calls.run if backend.is_remote else backend.run,
@@ -81,6 +88,7 @@ def create_app(
         pool,
         settings.max_batch_size,
         settings.max_pixels,
+        (traffics[classifier].pictures, traffics[warper].pictures),
         tracer=spans or PassOn(),
         on_batch=metrics.batch,
     )
@@ -112,10 +120,12 @@ def create_app(
             if spans is not None:
                 await asyncio.to_thread(spans.close)
 
+    models = {"/predict": classifier, "/predict/batch": classifier, "/warp": warper}
     edge = Edge(
         settings,
         guards=guards_for(settings, keys),
         cors=Cors(split(settings.cors_origins)),
+        admission=Admission(traffics, models, SMALL_BYTES),
         openers=[metrics.started],
         observers=[metrics.finished, AccessLog(settings.access_log_sample).finished],
         open_paths=frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"}),
@@ -135,6 +145,7 @@ def create_app(
     )
     app.state.catalogue = catalogue
     app.state.calls = calls
+    app.state.admission = edge.admission
     Routes(inference, catalogue, settings, metrics).add_to(app.router)
     protocol = InferenceProtocolRoutes(inference, catalogue, pool, settings, package_version())
     protocol.add_to(app.router)
@@ -155,6 +166,15 @@ def _choose_spans(settings: Settings) -> Spans | None:
         ) from error
     provider = exporting_provider(settings.trace_endpoint, settings.trace_sample, package_version())
     return OpenTelemetrySpans(provider, settings.model_server is not None)
+
+
+def _traffic(settings: Settings, backend: Backend, breaker: Breaker) -> Traffic:
+    jitter = Jitter()
+    wait_seconds = settings.queue_ms / 1000
+    # What one round of calls takes from the event loop, the next is gathered from.
+    full = settings.max_batch_size * backend.max_predict_calls
+    pictures = PictureLane(settings.decode_threads, _PICTURE_PATIENCE * wait_seconds, jitter)
+    return Traffic(Lane(full, wait_seconds), pictures, breaker, jitter)
 
 
 def _choose_backend(settings: Settings, metrics: Metrics) -> Backend:

@@ -13,6 +13,7 @@ from service.errors import FieldError, MalformedRequest, ServiceError
 from service.options import describe
 
 if TYPE_CHECKING:
+    from service.admission import Traffic
     from service.edge import Admission
 
 # Anything else could forge log lines or headers; it is replaced, not refused.
@@ -52,6 +53,9 @@ class RequestContext:
         caller: the name of the key that it came with; empty without keys.
         admission: gives places to requests on this route; None where nothing does.
         admitted: whether it holds such a place.
+        traffic: the requests that it is counted among; None where they are not bounded.
+        holder: whose share it is counted towards: the caller, or the address it came from.
+        units: as how many it is counted.
         status: of the answer; 0 until it begins.
         error_code: of the problem that was answered; empty when all went well.
         bytes_received: size of the body as far as it was read.
@@ -75,6 +79,9 @@ class RequestContext:
     caller: str = ""
     admission: "Admission | None" = None
     admitted: bool = False
+    traffic: "Traffic | None" = None
+    holder: str = ""
+    units: int = 0
     status: int = 0
     error_code: str = ""
     bytes_received: int = 0

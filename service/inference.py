@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from service.admission import weigh
 from service.backend import Arrays, Backend, Call
 from service.batching import MicroBatcher
 from service.catalogue import Catalogue
@@ -27,6 +28,7 @@ from service.errors import FieldError, InvalidTensor, NotReady, UnknownVersion
 from service.geometry import UNFITTED, Fit
 from service.images import FittedImage, check_pixels, decode_for_model, decode_for_warp, encode_png
 from service.options import PredictOptions, Selector, WarpOptions
+from service.picture_lane import PictureLane
 from service.pictures import PicturePool, is_small
 from service.servable import Model, Servable
 from service.telemetry.tracer import PassOn, Tracer
@@ -94,6 +96,7 @@ class Inference:
         pool: where pictures are decoded.
         max_batch_size: most pictures in one call of the model.
         max_pixels: most pixels of a warped picture.
+        lanes: bound the larger pictures, for the classifier and for the transformer.
         tracer: follows the calls of the model.
         on_batch: told how many pictures go to the classifier, at each call.
     """
@@ -106,6 +109,7 @@ class Inference:
         pool: PicturePool,
         max_batch_size: int,
         max_pixels: int,
+        lanes: tuple[PictureLane, PictureLane],
         tracer: Tracer | None = None,
         on_batch: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -113,6 +117,7 @@ class Inference:
         self._catalogue = catalogue
         self._pool = pool
         self._max_pixels = max_pixels
+        self._classifier_pictures, self._warper_pictures = lanes
         self._tracer = tracer or PassOn()
         self._on_batch = on_batch
         self._warps = asyncio.Semaphore(backend.max_warp_calls)
@@ -131,7 +136,9 @@ class Inference:
         return await self._on_version(
             self._catalogue.classifier,
             options.selector,
-            lambda model: self._predict(content, options, model, context),
+            lambda model: self._predict(
+                content, options, model, context, self._classifier_pictures
+            ),
         )
 
     async def predict_many(
@@ -145,9 +152,7 @@ class Inference:
         return await self._on_version(
             self._catalogue.classifier,
             options.selector,
-            lambda model: all_or_none(
-                self._predict(content, options, model, context) for content in contents
-            ),
+            lambda model: self._predict_all(contents, options, model, context),
         )
 
     async def predict_pixels(
@@ -240,7 +245,10 @@ class Inference:
         height, width = options.height or 1, options.width or 1
         check_pixels(width, height, self._max_pixels, "the warped image would have")
         start = time.perf_counter()
-        async with self._pool.room(content, height, width):
+        room = self._pool.room(
+            content, self._warper_pictures, context.deadline, options.height, options.width
+        )
+        async with room:
             picture = await self._pool.decode(content, decode_for_warp)
             context.spent("decode", time.perf_counter() - start, start)
             context.pixels.append(picture.shape[0] * picture.shape[1])
@@ -285,14 +293,36 @@ class Inference:
                 outputs = await self._run(call, [context], context.deadline)
         return check_warped(model, outputs, (len(images), *size, images.shape[3]), dtype)
 
+    async def _predict_all(
+        self,
+        contents: Sequence[bytes],
+        options: PredictOptions,
+        model: Classifier,
+        context: RequestContext,
+    ) -> list[Prediction]:
+        weigh(context, len(contents))
+        work = partial(self._predict, options=options, model=model, context=context, pictures=None)
+        num_pixels = await self._pool.count_pixels(contents)
+        if not num_pixels:
+            return await all_or_none(work(content) for content in contents)
+        # They share one place: a request that was let in must not be too many for itself.
+        num_bytes = sum(map(len, contents))
+        with self._classifier_pictures.place(num_pixels, num_bytes, context.deadline):
+            return await all_or_none(work(content) for content in contents)
+
     async def _predict(
-        self, content: bytes, options: PredictOptions, model: Classifier, context: RequestContext
+        self,
+        content: bytes,
+        options: PredictOptions,
+        model: Classifier,
+        context: RequestContext,
+        pictures: PictureLane | None,
     ) -> Prediction:
         start = time.perf_counter()
         decode = partial(
             decode_for_model, spec=model.input, mode=options.fit, invert=options.invert
         )
-        fitted: FittedImage = await self._pool.decode(content, decode)
+        fitted: FittedImage = await self._pool.decode(content, decode, pictures, context.deadline)
         decoded = time.perf_counter()
         context.spent("decode", decoded - start, start)
         context.pixels.append(fitted.num_pixels)
@@ -315,6 +345,7 @@ class Inference:
                 f"{got}. As BYTES, pictures of any size are taken",
                 (FieldError("inputs.images", got, wanted),),
             )
+        weigh(context, len(images))
         context.pixels += [spec.height * spec.width] * len(images)
         return await all_or_none(
             self._submit(pixels, UNFITTED, options, model, context) for pixels in images

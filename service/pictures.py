@@ -1,19 +1,22 @@
 """Where pictures are worked on: small ones at once, others in threads, a few at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from PIL import Image
 
+from service.errors import ServiceError
 from service.images import open_image
+from service.picture_lane import PictureLane
 
 Result = TypeVar("Result")
 
 # Up to here decoding takes about 0.1 ms, less than a thread costs, and holds up nobody for longer.
-_SMALL_BYTES = 32 * 1024
+SMALL_BYTES = 32 * 1024
 _SMALL_PIXELS = 128 * 128
 
 
@@ -27,53 +30,106 @@ class PicturePool:
 
     def __init__(self, num_threads: int, max_pixels: int) -> None:
         self._threads = ThreadPoolExecutor(num_threads, "picture")
+        # One for headers alone: to say no at once, one must not wait behind those that go on.
+        self._headers = ThreadPoolExecutor(1, "header")
         self._max_pixels = max_pixels
         self._slots = asyncio.Semaphore(num_threads)
 
     def close(self) -> None:
         """Stop the threads; work not begun is dropped."""
+        self._headers.shutdown(wait=True, cancel_futures=True)
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     @asynccontextmanager
-    async def room(self, content: bytes, height: int = 1, width: int = 1) -> AsyncIterator[None]:
+    async def room(
+        self,
+        content: bytes,
+        lane: PictureLane,
+        deadline: float,
+        height: int | None = None,
+        width: int | None = None,
+    ) -> AsyncIterator[None]:
         """Wait until there is room to hold a picture decoded; a small one needs no waiting.
 
         Args:
             content: the file.
-            height: of what is to be made from it, in pixels.
+            lane: what it waits in.
+            deadline: by the event loop's clock, in seconds.
+            height: of what is to be made from it, in pixels; as the picture when left out.
             width: likewise.
 
         Raises:
             RequestError: the header is already wrong, see `images.open_image`.
+            Overloaded: too many wait already, see `picture_lane.PictureLane`.
+            DeadlineExceeded: there is not enough time for it.
         """
-        if len(content) <= _SMALL_BYTES and is_small(height, width):
-            image = open_image(content, self._max_pixels)
-            if is_small(image.height, image.width):
-                yield
-                return
-        async with self._slots:
+        image = await self._open(content)
+        made = (height or image.height, width or image.width)
+        if is_small(image.height, image.width) and is_small(*made):
             yield
+            return
+        num_pixels = image.height * image.width + made[0] * made[1]
+        with lane.place(num_pixels, len(content), deadline) as place:
+            async with self._slots:
+                place.check_turn()
+                yield
 
-    async def decode(self, content: bytes, decode: Callable[[Image.Image], Result]) -> Result:
+    async def count_pixels(self, contents: Sequence[bytes]) -> int:
+        """Return how many pixels the larger files have together.
+
+        Raises:
+            RequestError: a header is wrong, see `images.open_image`.
+        """
+        num_pixels = 0
+        for number, content in enumerate(contents):
+            if len(content) > SMALL_BYTES:
+                try:
+                    image = await self._open(content)
+                except ServiceError as error:
+                    if len(contents) == 1:
+                        raise
+                    raise error.within(f"image {number}") from error
+                num_pixels += image.height * image.width
+        return num_pixels
+
+    async def decode(
+        self,
+        content: bytes,
+        decode: Callable[[Image.Image], Result],
+        lane: PictureLane | None = None,
+        deadline: float = math.inf,
+    ) -> Result:
         """Open a picture, check its header and decode it.
 
         Args:
             content: the file.
             decode: takes the opened picture.
+            lane: where a larger one waits; None for one that has its place already.
+            deadline: by the event loop's clock, in seconds.
 
         Raises:
             RequestError: see `images.open_image` and the function given.
+            Overloaded: too many wait already, see `picture_lane.PictureLane`.
+            DeadlineExceeded: there is not enough time for it.
         """
-        if len(content) <= _SMALL_BYTES:
-            image = open_image(content, self._max_pixels)
-            if is_small(image.height, image.width):
-                return decode(image)
+        image = await self._open(content)
+        if is_small(image.height, image.width):
+            return decode(image)
+        if lane is None:
             return await self.run(lambda: decode(image))
-        return await self.run(lambda: decode(open_image(content, self._max_pixels)))
+        with lane.place(image.height * image.width, len(content), deadline):
+            return await self.run(lambda: decode(image))
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Run work in one of the threads."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _open(self, content: bytes) -> Image.Image:
+        if len(content) <= SMALL_BYTES:
+            return open_image(content, self._max_pixels)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._headers, open_image, content, self._max_pixels
+        )
 
 
 def is_small(height: int, width: int) -> bool:

@@ -197,6 +197,13 @@ class Settings(BaseSettings):
     max_request_timeout_ms: int = Field(
         30_000, ge=1, description="Most that X-Request-Timeout-Ms may ask for."
     )
+    queue_ms: int = Field(
+        50,
+        ge=1,
+        description="How long a request may wait for those before it, by their measured pace, "
+        "before further ones are refused; five times as long with a larger picture. A little work "
+        "may always wait.",
+    )
     poll_seconds: float = Field(
         1.0, gt=0, description="How often versions are looked up and a canary is sent."
     )
