@@ -146,7 +146,7 @@ def create_app(
     app.state.catalogue = catalogue
     app.state.calls = calls
     app.state.admission = edge.admission
-    Routes(inference, catalogue, settings, metrics).add_to(app.router)
+    Routes(inference, catalogue, pool, settings, metrics).add_to(app.router)
     protocol = InferenceProtocolRoutes(inference, catalogue, pool, settings, package_version())
     protocol.add_to(app.router)
     app.add_exception_handler(HTTPException, _routing_error)

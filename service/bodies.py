@@ -6,7 +6,36 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from service.context import context_of
-from service.errors import BodyTooLarge, BodyTooSlow, MalformedRequest
+from service.errors import BodyTooLarge, BodyTooSlow, MalformedRequest, Overloaded
+
+
+class BodyMemory:
+    """Bounds what the bodies of all requests together hold.
+
+    Args:
+        max_bytes: that much.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self.held_bytes = 0
+
+    def take(self, num_bytes: int) -> None:
+        """Make room for a piece that has come.
+
+        Raises:
+            Overloaded: there is none.
+        """
+        if self.held_bytes + num_bytes > self._max_bytes:
+            raise Overloaded(
+                f"the requests in progress hold {self.held_bytes} bytes, of {self._max_bytes} that "
+                "they may"
+            )
+        self.held_bytes += num_bytes
+
+    def give(self, num_bytes: int) -> None:
+        """Give room back."""
+        self.held_bytes -= num_bytes
 
 
 async def read_body(request: Request, max_bytes: int, timeout_seconds: float) -> bytes:
@@ -35,12 +64,14 @@ async def read_body(request: Request, max_bytes: int, timeout_seconds: float) ->
                 if message["type"] == "http.disconnect":
                     raise MalformedRequest("the connection closed before the body was complete")
                 chunk = message.get("body", b"")
-                context.bytes_received += len(chunk)
-                if context.bytes_received > max_bytes:
+                if context.bytes_received + len(chunk) > max_bytes:
                     raise BodyTooLarge(
                         f"the body has more than {max_bytes} bytes, the most that is accepted. "
                         "Send a smaller picture."
                     )
+                if context.body_memory is not None:
+                    context.body_memory.take(len(chunk))
+                context.bytes_received += len(chunk)
                 chunks.append(chunk)
                 context.body_is_read = not message.get("more_body", False)
     except TimeoutError as error:

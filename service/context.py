@@ -14,6 +14,7 @@ from service.options import describe
 
 if TYPE_CHECKING:
     from service.admission import Traffic
+    from service.bodies import BodyMemory
     from service.edge import Admission
 
 # Anything else could forge log lines or headers; it is replaced, not refused.
@@ -51,6 +52,7 @@ class RequestContext:
         started: when the request came, by `time.perf_counter`, in seconds.
         route: the template of its route, `/models/{name}`; empty where there is none.
         caller: the name of the key that it came with; empty without keys.
+        body_memory: bounds what all bodies together hold; None where nothing does.
         admission: gives places to requests on this route; None where nothing does.
         admitted: whether it holds such a place.
         traffic: the requests that it is counted among; None where they are not bounded.
@@ -77,6 +79,7 @@ class RequestContext:
     started: float = field(default_factory=time.perf_counter)
     route: str = ""
     caller: str = ""
+    body_memory: "BodyMemory | None" = None
     admission: "Admission | None" = None
     admitted: bool = False
     traffic: "Traffic | None" = None

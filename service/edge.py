@@ -20,7 +20,7 @@ from typing import Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
-from service.bodies import has_body
+from service.bodies import BodyMemory, has_body
 from service.browsers import DOCS_HEADERS, SECURITY_HEADERS, Cors, Headers
 from service.context import RequestContext, context_of, read_context
 from service.direct import RouteTable
@@ -90,6 +90,7 @@ class Edge:
         openers: told at the beginning, in order.
         observers: told at the end, in order.
         cors: the pages of other origins that may ask.
+        body_memory: what the bodies of all requests hold.
         open_paths: paths of `app` for which no guard is asked.
     """
 
@@ -110,6 +111,7 @@ class Edge:
         self.observers = list(observers)
         self.cors = cors or Cors(())
         self.open_paths = open_paths
+        self.body_memory = BodyMemory(settings.max_body_memory_bytes)
 
     def around(self, app: ASGIApp, table: RouteTable) -> ASGIApp:
         """Return the application that answers requests.
@@ -145,6 +147,7 @@ class Edge:
                     raise  # too late for an answer; the server closes the connection
                 await send_error(InternalError("a fault of the gateway; it is logged"), scope, send)
             finally:
+                self.body_memory.give(context.bytes_received)
                 if context.admitted and self.admission is not None:
                     self.admission.leave(scope, context)
                 for observe in self.observers:
@@ -198,6 +201,7 @@ class Edge:
         if not route.is_open:
             self._guard(scope, context)
             context.admission = self.admission
+            context.body_memory = self.body_memory
             if self.admission is not None and scope["method"] == "POST":
                 self.admission.check(scope, context)
         await route.app(scope, receive, send)

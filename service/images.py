@@ -21,6 +21,7 @@ from service.errors import (
 )
 from service.fitting import FitMode, Layout, lay_out
 from service.geometry import Fit
+from service.headers import check_parts, orientation_of
 
 # Pillow's own limit warns from 89 million pixels on; ours is lower, a setting, and always an error.
 Image.MAX_IMAGE_PIXELS = None
@@ -30,7 +31,9 @@ PngImagePlugin.MAX_TEXT_MEMORY = 1024 * 1024
 # Its warnings about odd metadata are the caller's to hear, not the log's; each text is also kept.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
-_ORIENTATION_TAG = 0x0112
+# The longest side of a JPEG, and of any picture: a strip of one pixel's height would need tables
+# for its resizing that are larger than itself.
+_MAX_SIDE = 65_535
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _MODE_OF_CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 # Each scan of a progressive JPEG passes over all its pixels; some ten are usual, and 40 bytes make
@@ -90,6 +93,7 @@ def open_image(content: bytes, max_pixels: int) -> Image.Image:
     if not content:
         raise MissingImage("the image is empty (0 bytes); send a PNG, JPEG or WebP file")
     kind = _sniff(content)
+    check_parts(content, kind)
     if kind == "JPEG" and content.count(_JPEG_SCAN) > _MAX_JPEG_SCANS:
         raise UndecodableImage(f"the JPEG has more than {_MAX_JPEG_SCANS} scans; save it anew")
     try:
@@ -110,6 +114,10 @@ def check_pixels(width: int, height: int, max_pixels: int, subject: str) -> None
         raise TooManyPixels(
             f"{subject} {width} x {height} = {width * height} pixels; at most {max_pixels} are "
             "accepted. Make it smaller."
+        )
+    if max(width, height) > _MAX_SIDE:
+        raise TooManyPixels(
+            f"{subject} {width} x {height} pixels; a side may have {_MAX_SIDE}. Make it shorter."
         )
 
 
@@ -193,14 +201,8 @@ def _sniff(content: bytes) -> str:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 when there is none that can be read."""
-    if "exif" not in image.info:
-        return 1
-    try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:  # Pillow raises many kinds on broken EXIF; the picture may still be fine
-        return 1
-    return value if value in range(1, 9) else 1
+    exif = image.info.get("exif")
+    return orientation_of(exif) if isinstance(exif, bytes) else 1
 
 
 _TRANSPOSE_OF = {

@@ -42,6 +42,8 @@ STATUS_OF: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
 }
 
+# A longer path is not repeated.
+_MAX_INSTANCE = 200
 MEDIA_TYPE = "application/problem+json"
 # Clients of the Open Inference Protocol look for a member `error`, in a body of no other type.
 _INFERENCE_PROTOCOL = "/v2"
@@ -66,7 +68,7 @@ def problem(error: errors.ServiceError, instance: str, request_id: str) -> dict[
         "title": title_of(kind),
         "status": int(STATUS_OF[kind]),
         "detail": error.detail,
-        "instance": instance,
+        "instance": instance if len(instance) <= _MAX_INSTANCE else "",
         "code": kind.code,
         "request_id": request_id,
     }

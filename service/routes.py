@@ -15,9 +15,12 @@ from service.errors import FieldError, MissingImage, TooManyImages, UnknownModel
 from service.http import Answer, choose_media_type, json_answer
 from service.inference import Inference
 from service.options import describe, read_predict_options, read_warp_options
+from service.pictures import PicturePool
 from service.settings import Settings
 from service.submission import Submission, read_submission
 from service.telemetry.metrics import Metrics
+
+_SMALL_BODY_BYTES = 256 * 1024
 
 
 class Routes:
@@ -26,13 +29,20 @@ class Routes:
     Args:
         inference: answers requests.
         catalogue: knows the models.
+        pool: where large bodies are unpacked.
         settings: holds the limits.
         metrics: are shown.
     """
 
     def __init__(
-        self, inference: Inference, catalogue: Catalogue, settings: Settings, metrics: Metrics
+        self,
+        inference: Inference,
+        catalogue: Catalogue,
+        pool: PicturePool,
+        settings: Settings,
+        metrics: Metrics,
     ) -> None:
+        self._pool = pool
         self._metrics = metrics
         self._inference = inference
         self._catalogue = catalogue
@@ -146,4 +156,6 @@ class Routes:
             request, self._settings.max_request_bytes, self._settings.body_timeout_seconds
         )
         query = request.query_params.multi_items() if request.scope["query_string"] else ()
-        return read_submission(request.headers.get("content-type", ""), body, query)
+        read = partial(read_submission, request.headers.get("content-type", ""), body, query)
+        # Unpacking megabytes would hold everybody up; a pool's thread lets others in between.
+        return read() if len(body) <= _SMALL_BODY_BYTES else await self._pool.run(read)

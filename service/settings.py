@@ -153,6 +153,11 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(
         32 * 1024 * 1024, ge=1024, description="Largest request body, in bytes."
     )
+    max_body_memory_bytes: int = Field(
+        256 * 1024 * 1024,
+        ge=1024,
+        description="Most bytes that the bodies of all requests in progress may hold together.",
+    )
     max_pixels: int = Field(
         25_000_000,
         ge=1,

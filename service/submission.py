@@ -24,6 +24,10 @@ IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 _JSON_STARTS = (b"{", b" ", b"\t", b"\r", b"\n")
 # Neither base64 nor a data URI holds many commas; a million tiny lists would cost a gigabyte.
 _MAX_JSON_COMMAS = 10_000
+# Of lists and objects; a theta has three, and depth can be no more.
+_MAX_JSON_OPENINGS = 64
+# Decoded at a time: elsewhere nothing runs meanwhile, also not on other threads. Divisible by 4.
+_BASE64_STEP = 1 << 20
 _MAX_PARTS = 256
 _MAX_OPTION_BYTES = 4096
 _DATA_URI = re.compile(r"data:[\w.+/-]{0,100}(;[\w=.+-]{1,100}){0,4};base64,", re.ASCII)
@@ -111,6 +115,11 @@ def read_submission(
 def _read_json(body: bytes, submission: Submission) -> None:
     if body.count(b",") > _MAX_JSON_COMMAS:
         raise MalformedRequest("the JSON body has too many members; send images and options alone")
+    if body.count(b"[") + body.count(b"{") > _MAX_JSON_OPENINGS:
+        raise MalformedRequest(
+            f"the JSON body has more than {_MAX_JSON_OPENINGS} lists and objects; send images and "
+            "options alone"
+        )
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -150,7 +159,15 @@ def image_from_base64(text: Any) -> bytes:
             )
         start = header.end()
     try:
-        return b64decode(text[start:] if start else text, validate=True)
+        if len(text) - start <= _BASE64_STEP:
+            return b64decode(text[start:] if start else text, validate=True)
+        pieces = [
+            b64decode(text[begin : begin + _BASE64_STEP], validate=True)
+            for begin in range(start, len(text), _BASE64_STEP)
+        ]
+        if any(len(piece) != _BASE64_STEP // 4 * 3 for piece in pieces[:-1]):
+            raise ValueError("padding before the end")
+        return b"".join(pieces)
     except (binascii.Error, ValueError) as error:
         raise MalformedRequest("the image is not valid base64 (RFC 4648, with padding)") from error
 

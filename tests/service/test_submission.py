@@ -90,12 +90,19 @@ def test_image_and_images_contradict() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"nonsense", b'{"image": NaN}', b"\xff\xfe{}", b'{"a":' * 100_000, b"[" * 100_000,
+    [b"{", b"nonsense", b'{"image": NaN}', b"\xff\xfe{}", b'{"a":' * 60, b"[" * 60,
      b'{"image": "\xff"}', b'{"image": "\\ud800"}'],
 )  # fmt: skip
 def test_broken_json_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedRequest, match="not valid JSON"):
         read_submission("application/json", body)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b"[{"])
+def test_deep_json_is_refused_unread(opening: bytes) -> None:
+    """However it would end; depth is bounded before anything is parsed."""
+    with pytest.raises(MalformedRequest, match="more than 64 lists and objects"):
+        read_submission("application/json", b'{"image": ' + opening * 65)
 
 
 @pytest.mark.parametrize("piece", [b"[],", b"{},", b"1,", b'"",'])
