@@ -30,7 +30,7 @@ set_up() {
     case "$name" in
         gateway) complete="gateway" size="40 MB to download, 180 MB on disk" ;;
         tensorflow) complete="gateway tensorflow" size="640 MB to download, 2.3 GB on disk" ;;
-        dev) complete="gateway tensorflow dev" size="700 MB to download, 2.5 GB on disk" ;;
+        dev) complete="gateway tensorflow dev" size="750 MB to download, 2.7 GB on disk" ;;
     esac
     if is_whole; then
         echo "Bringing $venv up to date ($name)."

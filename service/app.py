@@ -22,6 +22,7 @@ from service.catalogue import Catalogue, stop
 from service.context import context_of
 from service.direct import RouteTable
 from service.edge import Edge
+from service.examples import error_examples
 from service.guards import guards_for
 from service.inference import Inference
 from service.keys import KeyRing, read_keys
@@ -32,6 +33,7 @@ from service.picture_lane import PictureLane
 from service.pictures import SMALL_BYTES, PicturePool
 from service.routes import Routes
 from service.settings import Settings, split
+from service.static import add_pages
 from service.telemetry.access_log import AccessLog
 from service.telemetry.metrics import Metrics
 from service.telemetry.state import StateCollector
@@ -128,7 +130,7 @@ def create_app(
         admission=Admission(traffics, models, SMALL_BYTES),
         openers=[metrics.started],
         observers=[metrics.finished, AccessLog(settings.access_log_sample).finished],
-        open_paths=frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"}),
+        open_paths=frozenset({"/openapi.json"}),
     )
     if spans is not None:
         edge.openers.append(spans.started)
@@ -139,6 +141,8 @@ def create_app(
         version=package_version(),
         description=_DESCRIPTION,
         lifespan=lifespan,
+        # Both would load scripts from elsewhere; static.py has a page of ours.
+        docs_url=None,
         redoc_url=None,
         # It would send callers on to whatever their Host header names.
         redirect_slashes=False,
@@ -149,6 +153,7 @@ def create_app(
     Routes(inference, catalogue, pool, settings, metrics).add_to(app.router)
     protocol = InferenceProtocolRoutes(inference, catalogue, pool, settings, package_version())
     protocol.add_to(app.router)
+    add_pages(app.router, settings.page)
     app.add_exception_handler(HTTPException, _routing_error)
     _document(app)
     return app
@@ -217,7 +222,7 @@ async def _routing_error(request: Request, error: Exception) -> Response:
 
 
 def _document(app: FastAPI) -> None:
-    """Add the schemas that only errors use to the OpenAPI document."""
+    """Add the schemas that only errors use, and their examples, to the OpenAPI document."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -227,6 +232,7 @@ def _document(app: FastAPI) -> None:
             for name, definition in schema.pop("$defs", {}).items():
                 document["components"]["schemas"].setdefault(name, definition)
             document["components"]["schemas"].setdefault(model.__name__, schema)
+        document["components"]["examples"] = error_examples()
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

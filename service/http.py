@@ -80,7 +80,8 @@ def choose_media_type(accept: str, offered: tuple[str, ...]) -> str:
 
 async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
     raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-    raw.append((b"content-length", b"%d" % len(body)))
+    if status != 304:  # its length would be taken for that of what has not changed
+        raw.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 

@@ -29,10 +29,15 @@ class ClassProbability(BaseModel):
 class Transform(BaseModel):
     """Theta taken apart, in normalised coordinates; angles are clockwise on the screen."""
 
-    rotation_degrees: float = Field(examples=[-8.13])
-    scale: list[float] = Field(description="of the x and y axis; below 1 zooms in")
-    shear_degrees: float
-    translation: list[float] = Field(description="centre of the region, x and y, in [-1, 1]")
+    rotation_degrees: float = Field(examples=[24.565])
+    scale: list[float] = Field(
+        description="of the x and y axis; below 1 zooms in", examples=[[0.6018763, 0.5596232]]
+    )
+    shear_degrees: float = Field(examples=[-2.605])
+    translation: list[float] = Field(
+        description="centre of the region, x and y, in [-1, 1]",
+        examples=[[0.5147763, -0.01025999]],
+    )
     mirrored: bool
 
 
@@ -40,7 +45,7 @@ class EncodedImage(BaseModel):
     """An image inside JSON."""
 
     content_type: str = Field(examples=["image/png"])
-    base64: str
+    base64: str = Field(examples=["iVBORw0KGgo..."])
 
 
 class Looked(BaseModel):
@@ -48,7 +53,8 @@ class Looked(BaseModel):
 
     theta: list[list[float]] | list[float] = Field(
         description="Two rows of three: the map from output to input coordinates, x to the right, "
-        "y down, -1 and +1 the centres of the first and last pixel."
+        "y down, -1 and +1 the centres of the first and last pixel.",
+        examples=[[[0.558208, -0.2555399, 0.5147763], [0.2250754, 0.4978729, -0.01025999]]],
     )
     transform: Transform | None = None
     region: list[list[float]] | None = Field(
@@ -56,6 +62,7 @@ class Looked(BaseModel):
         description="The quadrilateral looked at, in pixels of the picture as sent ((0, 0) is the "
         "centre of the top left one), in the order of the warped image's top left, top right, "
         "bottom right and bottom left corner.",
+        examples=[[[67.1, 15.42], [128.13, 40.03], [100.19, 94.46], [39.16, 69.85]]],
     )
 
 
@@ -67,7 +74,7 @@ class Prediction(Looked):
     index: int
     confidence: float
     top: list[ClassProbability]
-    probabilities: list[float]
+    probabilities: list[float] = Field(examples=[[0.0, 0.001899, 0.998101]])
     warped: EncodedImage | None = Field(None, description="with include=warped")
 
 
@@ -257,10 +264,17 @@ def error_responses(
     return {
         status: {
             "description": "Code " + " or ".join(f"`{code}`" for code in codes),
-            "content": {media_type: {"schema": reference}},
+            "content": {media_type: {"schema": reference} | _examples(schema, codes)},
         }
         for status, codes in sorted(by_status.items(), key=str)
     }
+
+
+def _examples(schema: str, codes: list[str]) -> dict[str, Any]:
+    # Those of `examples.py`, which are problem documents and nothing more.
+    if schema != "Problem":
+        return {}
+    return {"examples": {code: {"$ref": f"#/components/examples/{code}"} for code in codes}}
 
 
 # Of the edge, whichever the route.

@@ -125,6 +125,7 @@ class Settings(BaseSettings):
         description="Origins whose pages may ask, https://example.org, with commas between them; "
         "* for any.",
     )
+    page: bool = Field(True, description="Serve the page for people at /.")
     models: Annotated[Path, AfterValidator(_existing_folder)] = Field(
         _SHIPPED_MODELS,
         validate_default=False,
