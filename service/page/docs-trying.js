@@ -1,6 +1,6 @@
 /** A form to try a route with. */
 
-import { api, exampleForPath, exampleOfMedia, addressOf } from "./docs-document.js";
+import { exampleForPath, exampleOfMedia, addressOf } from "./docs-document.js";
 import { block, make, pretty } from "./docs-elements.js";
 
 const KEY = "stn-serving key";
@@ -35,13 +35,11 @@ export function tryIt(path, method, content, parameters) {
     !file && types.length
       ? make("textarea", { value: pretty(exampleOfMedia(content[types[0]])), spellcheck: false })
       : null;
-  const keyed = api.components?.securitySchemes
-    ? make("input", {
-        type: "password",
-        autocomplete: "off",
-        value: sessionStorage.getItem(KEY) ?? "",
-      })
-    : null;
+  const key = make("input", {
+    type: "password",
+    autocomplete: "off",
+    value: sessionStorage.getItem(KEY) ?? "",
+  });
   const labelled = (words, input) => input && make("label", {}, words, input);
   const output = make("div", {});
   output.ariaLive = "polite";
@@ -54,14 +52,14 @@ export function tryIt(path, method, content, parameters) {
       "div",
       { className: "fields" },
       ...inputs.map(({ parameter, input }) => labelled(parameter.name, input)),
-      labelled("API key", keyed),
+      labelled("API key, where one is wanted", key),
     ),
     make("button", {}, "Send"),
     output,
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (keyed) sessionStorage.setItem(KEY, keyed.value);
+    if (key.value) sessionStorage.setItem(KEY, key.value);
     const values = Object.fromEntries(
       inputs.map(({ parameter, input }) => [parameter.name, input.value]),
     );
@@ -70,7 +68,10 @@ export function tryIt(path, method, content, parameters) {
         .filter(({ parameter, input }) => parameter.in === "query" && input.value)
         .map(({ parameter, input }) => [parameter.name, input.value]),
     );
-    const options = { method: method.toUpperCase(), headers: keyOf(keyed?.value) };
+    const options = {
+      method: method.toUpperCase(),
+      headers: key.value ? { authorization: `Bearer ${key.value}` } : {},
+    };
     if (file) options.body = isPicture ? (file.files[0] ?? new Blob()) : partsOf(file.files);
     if (file && isPicture) options.headers["content-type"] = "application/octet-stream";
     if (text)
@@ -92,13 +93,6 @@ function partsOf(files) {
   const parts = new FormData();
   for (const one of files) parts.append("image", one);
   return parts;
-}
-
-/** The header that carries a key, as the document says. */
-function keyOf(key) {
-  const scheme = Object.values(api.components?.securitySchemes ?? {})[0];
-  if (!key || !scheme) return {};
-  return scheme.type === "apiKey" ? { [scheme.name]: key } : { authorization: `Bearer ${key}` };
 }
 
 async function shown(address, options) {
