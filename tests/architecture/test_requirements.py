@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
-SETS = ("build", "gateway", "otel", "tensorflow", "dev")
+SETS = ("build", "gateway", "otel", "tensorflow", "dev", "kserve")
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -41,6 +41,7 @@ def declared(name: str) -> list[Requirement]:
     document = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups, project = document["dependency-groups"], document["project"]
     asked = {
+        "kserve": [groups["kserve"]],
         "build": [groups["build"], document["build-system"]["requires"]],
         "gateway": [project["dependencies"]],
         "otel": [project["dependencies"], project["optional-dependencies"]["otel"]],

@@ -1,0 +1,1 @@
+"""What the form of a request of the Open Inference Protocol costs."""
