@@ -324,13 +324,30 @@ def test_the_timeout_of_a_request_ends_it() -> None:
     assert answer.json()["error"]
 
 
-def test_the_timeout_of_a_request_cannot_lengthen_what_the_gateway_allows() -> None:
-    request = {"inputs": [tensor("images", SHADES)], "parameters": {"timeout": 10**12}}
+class RecordingBackend(FakeBackend):
+    """Notes how much time each prediction had left, in seconds."""
 
-    async def run() -> httpx.Response:
-        backend = HeldBackend()
-        async with gateway_on(backend, poll_seconds=60) as (client, _):
-            backend.is_held = True
-            return await client.post(PATH, json=request, headers={"x-request-timeout-ms": "50"})
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: list[float] = []
 
-    assert asyncio.run(run()).status_code == 504
+    async def run(self, call: Call, deadline: float) -> Arrays:
+        self.left.append(deadline - asyncio.get_running_loop().time())
+        return await super().run(call, deadline)
+
+
+@pytest.mark.parametrize(("timeout_us", "most"), [(30_000_000, 30), (10**12, 100)])
+def test_the_timeout_of_a_request_shortens_its_deadline_and_cannot_lengthen_it(
+    timeout_us: int, most: float
+) -> None:
+    """The gateway allows 100 seconds here; no more than the lesser of both is left for the model."""
+    request = {"inputs": [tensor("images", SHADES)], "parameters": {"timeout": timeout_us}}
+
+    async def run() -> float:
+        backend = RecordingBackend()
+        limits = {"request_timeout_ms": 100_000, "max_request_timeout_ms": 100_000}
+        async with gateway_on(backend, poll_seconds=60, **limits) as (client, _):
+            assert (await client.post(PATH, json=request)).status_code == 200
+            return backend.left[-1]
+
+    assert most - 30 < asyncio.run(run()) <= most

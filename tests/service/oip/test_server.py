@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from service.context import RequestContext
-from service.errors import ModelServerUnavailable, Overloaded
+from service.errors import ModelServerUnavailable, NotFound, Overloaded
 from service.oip.requests import MAX_JSON_VALUES
 from tests.service.fakes import FakeBackend, gateway_on, until_ready
 from tests.service.oip.examples import HEADER_LENGTH, output_of, tensor, warp_inputs
@@ -273,5 +273,23 @@ def test_inference_takes_a_place_and_health_does_not() -> None:
             for path in ("live", "ready"):
                 assert (await client.get(f"/v2/health/{path}")).status_code == 200
             assert admission.entered == admission.left == ["/v2/models/{name}/infer"]
+
+    asyncio.run(run())
+
+
+def test_only_health_is_open_to_everyone() -> None:
+    """A guard that lets nobody in, as one that asks for keys does with strangers."""
+
+    def refuse(scope: Any, context: RequestContext) -> None:
+        raise NotFound("no entry")
+
+    async def run() -> None:
+        async with gateway_on(FakeBackend(), poll_seconds=60) as (client, app):
+            app.edge.guards.append(refuse)  # type: ignore[attr-defined]
+            for path in ("live", "ready"):
+                assert (await client.get(f"/v2/health/{path}")).status_code == 200
+            for path in ("/v2", "/v2/models/stn", "/v2/models/stn/ready"):
+                assert (await client.get(path)).json()["error"] == "no entry"
+            assert (await client.post(INFER, json=REQUEST)).json()["error"] == "no entry"
 
     asyncio.run(run())

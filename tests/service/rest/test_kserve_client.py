@@ -41,12 +41,13 @@ def kserve() -> Iterator["subprocess.Popen[str]"]:
 def ask(gateway: str, kserve: "subprocess.Popen[str]") -> Ask:
     """Have KServe's client call the gateway; gives what became of it."""
 
-    def call(**wanted: Any) -> dict[str, Any]:
+    def call(is_refused: bool = False, **wanted: Any) -> dict[str, Any]:
         assert kserve.stdin is not None
         assert kserve.stdout is not None
         print(json.dumps({"url": gateway, **wanted}), file=kserve.stdin, flush=True)
         line = next(line for line in kserve.stdout if line.startswith("told:"))
         told: dict[str, Any] = json.loads(line.removeprefix("told:"))
+        assert ("error" in told) == is_refused, told
         return told
 
     return call
@@ -77,7 +78,6 @@ def test_a_tensor_is_classified_as_pictures_are(
         outputs=[["probabilities", binary_out], ["warped", binary_out]],
     )
 
-    assert "error" not in answer, answer
     result = answer["result"]
     assert (result["id"], result["model"]) == ("k-1", "stn")
     probabilities = result["outputs"]["probabilities"]
@@ -128,6 +128,7 @@ def test_a_warp_is_that_of_the_other_interface(ask: Ask, client: httpx.Client) -
 def test_errors_reach_the_client_as_sentences(ask: Ask) -> None:
     """Which it shows only where the type of the body is application/json."""
     answer = ask(
+        is_refused=True,
         call="infer",
         model="stn",
         inputs=[["images", "UINT8", "uint8", np.zeros((1, 4, 6, 1)).tolist(), True]],
