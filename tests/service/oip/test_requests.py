@@ -239,7 +239,7 @@ def test_deep_json_is_refused(body: bytes) -> None:
 @pytest.mark.parametrize("item", [b"0", b"[]", b"[[1],[2]]", b"{}"])
 def test_json_with_too_many_values_is_refused_before_it_is_parsed(item: bytes) -> None:
     """Where it would become millions of objects."""
-    body = b'{"inputs": [' + (item + b",") * MAX_JSON_VALUES + item + b"]}"
+    body = b'{"inputs": [' + (item + b",") * (MAX_JSON_VALUES + 1) + item + b"]}"
 
     assert "send large tensors as binary data" in refusal(body).detail
 
