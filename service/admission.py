@@ -76,12 +76,12 @@ class Traffic:
         self.callers[caller] += units
         self.lane.enter(units)
 
-    def remove(self, caller: str, units: int, is_done: bool) -> None:
-        """Count them no longer; `is_done` says whether they took the time that such work takes."""
+    def remove(self, caller: str, units: int, is_done: bool, is_late: bool) -> None:
+        """Count them no longer; see `Lane.leave`."""
         self.callers[caller] -= units
         if not self.callers[caller]:
             del self.callers[caller]
-        self.lane.leave(units, is_done)
+        self.lane.leave(units, is_done, is_late)
 
     def _refuse_or_stretch(self, caller: str, load: float, limit: float, own: int) -> None:
         mine = self.callers.get(caller, 0) - own
@@ -164,9 +164,10 @@ class Admission:
     def leave(self, scope: Scope, context: RequestContext) -> None:
         """Count a request no longer."""
         if context.traffic is not None:
-            # Refusals take no time, and say nothing of the pace; running out of time does.
-            is_done = context.status in (200, 504)
-            context.traffic.remove(context.holder, context.units, is_done)
+            # Refusals take no time, and say nothing of the pace.
+            context.traffic.remove(
+                context.holder, context.units, context.status == 200, context.status == 504
+            )
 
 
 def weigh(context: RequestContext, units: int) -> None:

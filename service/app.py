@@ -83,6 +83,8 @@ def create_app(
     catalogue = Catalogue(backend, *servables, settings.poll_seconds, calls)
     pool = PicturePool(settings.decode_threads, settings.max_pixels)
     traffics = {name: _traffic(settings, backend, calls.breakers[name]) for name in servables}
+    for traffic in traffics.values():
+        traffic.pictures.on_empty = pool.tidy_up_soon
     inference = Inference(
         backend,
         calls.run if backend.is_remote else backend.run,

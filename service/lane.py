@@ -9,6 +9,8 @@ from collections.abc import Callable
 ROUNDS = 3
 _WINDOW_SECONDS = 0.1
 _SMOOTHING = 0.3
+_KEPT_BUSY = 0.9  # of the time
+_LEAST_PACE = 1e-3
 _MOST_RETRY_SECONDS = 30
 
 
@@ -21,6 +23,7 @@ class Lane:
 
     The pace is measured: units done for each second in which there was something to do. As in BBR,
     a time in which the lane was not kept busy shows a lower bound at most, and can only raise it.
+    Work that was not done in its time counts as none, so that less is taken on until it is.
 
     Args:
         full: units of work that keep everything busy.
@@ -46,7 +49,8 @@ class Lane:
         self._begun = 0.0
         self._busy_seconds = 0.0
         self._done = 0.0
-        self._was_kept_busy = True
+        self._full_seconds = 0.0
+        self._was_late = False
 
     @property
     def limit(self) -> float:
@@ -63,17 +67,23 @@ class Lane:
             self._begun = self._clock()
         self.load += units
 
-    def leave(self, units: float, is_done: bool = True) -> None:
+    def leave(self, units: float, is_done: bool = True, is_late: bool = False) -> None:
         """Let go of work.
 
         Args:
             units: as many as entered.
             is_done: whether it took the time that such work takes.
+            is_late: whether it was not done in its time.
         """
         now = self._clock()
         self._busy_seconds += now - self._begun
+        if self.load >= self.full:
+            self._full_seconds += now - self._begun
         self._begun = now
-        self._was_kept_busy &= self.load >= self.full
+        self._was_late |= is_late
+        if is_late and self.pace is None:
+            # Not even this much gets done; the next windows bring it down.
+            self.pace = self.load / max(self._busy_seconds, _WINDOW_SECONDS)
         self.load -= units
         if self.load < 1e-6:  # units may be fractions
             self.load = 0.0
@@ -84,11 +94,13 @@ class Lane:
 
     def _measure(self) -> None:
         measured = self._done / self._busy_seconds
-        if self._done and (self.pace is None or self._was_kept_busy or measured > self.pace):
-            before = measured if self.pace is None else self.pace
-            self.pace = before + _SMOOTHING * (measured - before)
-        self._busy_seconds = self._done = 0.0
-        self._was_kept_busy = True
+        before = measured if self.pace is None else self.pace
+        is_known = self._done > 0 or self._was_late
+        was_kept_busy = self._full_seconds >= _KEPT_BUSY * self._busy_seconds
+        if is_known and (was_kept_busy or measured >= before):
+            self.pace = max(before + _SMOOTHING * (measured - before), _LEAST_PACE)
+        self._busy_seconds = self._full_seconds = self._done = 0.0
+        self._was_late = False
 
 
 class Jitter:

@@ -1,6 +1,7 @@
 """Larger pictures, which take turns in a few threads: as many as are finished in time."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 
 from service.errors import DeadlineExceeded, Overloaded
@@ -25,6 +26,7 @@ class PictureLane:
         lane: their megapixels, read and made, and how many are done in a second.
         count: of those in progress or waiting.
         num_refused: since the start.
+        on_empty: called when the last one has left.
     """
 
     def __init__(self, num_threads: int, wait_seconds: float, jitter: Jitter) -> None:
@@ -32,6 +34,7 @@ class PictureLane:
         self.lane = Lane(_EACH, wait_seconds)
         self.count = 0
         self.num_refused = 0
+        self.on_empty: Callable[[], None] = lambda: None
         self._most = ROUNDS * num_threads
         self._jitter = jitter
         self._megapixels_per_byte = 0.0
@@ -59,7 +62,7 @@ class PictureLane:
 
         Raises:
             Overloaded: there is none, or it would be too late.
-            DeadlineExceeded: it would be too late even alone.
+            DeadlineExceeded: it would be too late even without those before it.
         """
         megapixels = num_pixels / 1e6
         self._check(megapixels, deadline)
@@ -72,7 +75,8 @@ class PictureLane:
         Raises:
             Overloaded: not enough time is left for it.
         """
-        if self.lane.seconds(units) > deadline - asyncio.get_running_loop().time():
+        left = deadline - asyncio.get_running_loop().time()
+        if self.count > 1 and self.lane.seconds(units) > left:
             self.num_refused += 1
             raise Overloaded(
                 "those before this picture took longer than expected, and it cannot be finished in "
@@ -84,7 +88,8 @@ class PictureLane:
         left = deadline - asyncio.get_running_loop().time()
         own = self.lane.seconds(megapixels + _EACH)
         wait = self.lane.seconds(self.lane.load)
-        if own > left:
+        # When nothing is before it, it may show whether it still takes so long.
+        if own > left and self.count:
             self.num_refused += 1
             raise DeadlineExceeded(
                 f"a picture of this size takes about {own:.2g} seconds, and the request has "
@@ -123,4 +128,7 @@ class Place:
         traceback: TracebackType | None,
     ) -> None:
         self._pictures.count -= 1
-        self._pictures.lane.leave(self._units, is_done=kind is None)
+        is_late = kind is not None and asyncio.get_running_loop().time() >= self._deadline
+        self._pictures.lane.leave(self._units, is_done=kind is None, is_late=is_late)
+        if not self._pictures.count:
+            self._pictures.on_empty()

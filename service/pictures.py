@@ -11,12 +11,15 @@ from PIL import Image
 
 from service.errors import ServiceError
 from service.images import open_image
+from service.memory import trim
 from service.picture_lane import PictureLane
 
 Result = TypeVar("Result")
 
 # Up to here decoding takes about 0.1 ms, less than a thread costs, and holds up nobody for longer.
 SMALL_BYTES = 32 * 1024
+# After the last picture, so that trimming disturbs none.
+_TIDY_SECONDS = 1.0
 _SMALL_PIXELS = 128 * 128
 
 
@@ -33,10 +36,22 @@ class PicturePool:
         # One for headers alone: to say no at once, one must not wait behind those that go on.
         self._headers = ThreadPoolExecutor(1, "header")
         self._max_pixels = max_pixels
+        self._tidying: asyncio.TimerHandle | None = None
         self._slots = asyncio.Semaphore(num_threads)
+
+    def tidy_up_soon(self) -> None:
+        """Give back the memory of pictures that are gone, unless more come."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+        loop = asyncio.get_running_loop()
+        self._tidying = loop.call_later(
+            _TIDY_SECONDS, lambda: loop.run_in_executor(self._headers, trim)
+        )
 
     def close(self) -> None:
         """Stop the threads; work not begun is dropped."""
+        if self._tidying is not None:
+            self._tidying.cancel()
         self._headers.shutdown(wait=True, cancel_futures=True)
         self._threads.shutdown(wait=True, cancel_futures=True)
 

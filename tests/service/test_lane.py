@@ -83,6 +83,33 @@ def test_what_was_refused_or_given_up_says_nothing_of_the_pace() -> None:
     assert flooded.pace == pytest.approx(100, rel=0.02)
 
 
+def test_work_that_is_late_brings_the_pace_down_until_less_is_taken_on() -> None:
+    """A machine that has become slower than any deadline must not look as fast as ever."""
+    clock = Clock()
+    slowed = lane(clock)
+    work_off(slowed, clock, 100, load=FULL, seconds=5)
+    for _ in range(10):
+        for _ in range(FULL):
+            slowed.enter(1)
+        clock.pass_by(10)
+        for _ in range(FULL):
+            slowed.leave(1, is_done=False, is_late=True)
+
+    assert slowed.pace is not None
+    assert 0 < slowed.pace < 5
+
+
+def test_a_pace_that_is_not_known_is_bounded_by_what_was_late() -> None:
+    clock = Clock()
+    slow = lane(clock)
+    slow.enter(FULL)
+    clock.pass_by(10)
+    slow.leave(FULL, is_done=False, is_late=True)
+
+    assert slow.pace is not None
+    assert slow.pace <= FULL / 10
+
+
 def test_the_limit_is_three_rounds_or_what_gets_done_in_the_wait() -> None:
     """A slow lane takes little, so that a wait is at most two rounds; a fast one, more."""
     clock = Clock()

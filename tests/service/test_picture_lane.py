@@ -74,9 +74,19 @@ def test_as_many_as_are_done_in_the_wait_when_they_are_quick() -> None:
 
 def test_who_has_not_the_time_for_a_picture_alone_is_told_so_and_not_to_come_again() -> None:
     def scenario(pictures: PictureLane, now: float) -> None:
+        enter(pictures, now + 3600)
         with pytest.raises(DeadlineExceeded, match="X-Request-Timeout-Ms"):
             enter(pictures, now + 5, megapixels=20)
         enter(pictures, now + 30, megapixels=20)
+
+    played(scenario, seconds_each=1)
+
+
+def test_a_picture_with_nothing_before_it_is_tried_however_long_it_took_of_late() -> None:
+    """Else a lane once slow would refuse for ever."""
+
+    def scenario(pictures: PictureLane, now: float) -> None:
+        enter(pictures, now + 0.1, megapixels=20).check_turn()
 
     played(scenario, seconds_each=1)
 
@@ -108,6 +118,7 @@ def test_a_picture_whose_turn_comes_too_late_does_not_begin() -> None:
     """It would only keep the next from being in time."""
 
     def scenario(pictures: PictureLane, now: float) -> None:
+        enter(pictures, now + 3600).check_turn()
         enter(pictures, now + 3600).check_turn()
         place = Place(pictures, 1.0, now + 0.5)
         with pytest.raises(Overloaded):
