@@ -110,6 +110,20 @@ def test_they_choose_by_labels_that_exist(seen: Scrape) -> None:
             assert labels <= of_series | added, expression
 
 
+def test_they_group_by_labels_that_exist(seen: Scrape) -> None:
+    added = {"le", "instance", "grpc_method", "grpc_code"}
+
+    for expression in expressions():
+        labels = {
+            label
+            for name in existing(seen) & names_in(expression)
+            for series in seen.series(name)
+            for label in series
+        }
+        for group in re.findall(r"\bby *\(([^)]*)\)", expression):
+            assert set(re.findall(r"\w+", group)) <= labels | added, expression
+
+
 def test_probes_are_no_callers() -> None:
     """What alerts leave out is what the log leaves out."""
     (left_out,) = {

@@ -7,15 +7,19 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from service.__main__ import _uvicorn_config
+from service.app import create_app
+from service.settings import Settings
 from service.telemetry.logs import (
     JsonFormatter,
     TextFormatter,
     configure_logging,
     with_fields,
 )
+from tests.service.fakes import FakeBackend
 
 # What ends a line somewhere: in a file, a terminal, a browser or JavaScript.
 LINE_ENDS = re.compile("[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
@@ -59,7 +63,11 @@ def test_a_text_line_has_time_level_message_and_fields() -> None:
     assert line.endswith('hello request_id=r1 stages_ms.decode=0.5 error="no \\"x\\" here"')
 
 
-@given(st.text(), st.text(), st.text())
+ANYTHING = st.text(st.characters(exclude_categories=()))
+
+
+@example("\ud800", "\ud800", "\ud800")
+@given(ANYTHING, ANYTHING, ANYTHING)
 def test_whatever_a_json_line_holds_it_is_one_line_and_parses(
     message: str, field: str, fault: str
 ) -> None:
@@ -74,7 +82,7 @@ def test_whatever_a_json_line_holds_it_is_one_line_and_parses(
     assert set(document) == {"time", "level", "logger", "message", "exception"}
 
 
-@given(st.text(), st.text())
+@given(ANYTHING, ANYTHING)
 def test_whatever_a_text_line_holds_it_is_one_line(message: str, field: str) -> None:
     line = TextFormatter().format(record(message, field=field))
 
@@ -91,6 +99,16 @@ def test_a_forged_line_is_seen_for_what_it_is() -> None:
     assert len(lines) > 1
     assert all(line.startswith("    ") for line in lines[1:])
     assert "\x1b" not in "".join(lines)
+
+
+def test_the_server_keeps_no_form_of_its_own() -> None:
+    """By default uvicorn would give its loggers handlers that the root does not hear of."""
+    settings = Settings()
+    _uvicorn_config(create_app(settings, FakeBackend()), settings)
+
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        assert logging.getLogger(name).handlers == []
+        assert name == "uvicorn.access" or logging.getLogger(name).propagate
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
