@@ -97,7 +97,9 @@ def create_app(
         on_batch=metrics.batch,
     )
     metrics.registry.register(
-        StateCollector(catalogue, calls, metrics.rejected, package_version(), backend.name)
+        StateCollector(
+            catalogue, calls, traffics, metrics.rejected, package_version(), backend.name
+        )
     )
 
     keys = KeyRing(read_keys(split(settings.api_keys)), settings.api_keys_file)

@@ -38,8 +38,8 @@ _PIXELS = (
 )
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 STAGES = ("decode", "queue", "model", "encode")
-# Codes of requests that were turned away, good as they may have been.
-REJECTIONS = ("overloaded", "rate_limited", "unauthorized", "not_ready")
+# Codes of requests turned away, good as they may have been. Admission counts those of its own.
+REJECTIONS = ("rate_limited", "unauthorized", "not_ready")
 OK = "ok"
 OTHER_ROUTES = "other"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from service.admission import Traffic
 from service.breaker import CLOSED, HALF_OPEN, OPEN
 from service.calls import GuardedCalls
 from service.catalogue import Catalogue
@@ -17,7 +18,8 @@ class StateCollector(Collector):
     Args:
         catalogue: knows the models.
         calls: know what was retried, and what was not let through.
-        rejected: requests turned away, by reason, as they are counted.
+        traffics: bound the work in progress, by servable.
+        rejected: requests turned away by others, by reason, as they are counted.
         version: of this service.
         backend: who runs the models.
     """
@@ -26,12 +28,14 @@ class StateCollector(Collector):
         self,
         catalogue: Catalogue,
         calls: GuardedCalls,
+        traffics: Mapping[str, Traffic],
         rejected: Mapping[str, int],
         version: str,
         backend: str,
     ) -> None:
         self._catalogue = catalogue
         self._calls = calls
+        self._traffics = traffics
         self._rejected = rejected
         self._build = (version, platform.python_version(), backend)
 
@@ -81,9 +85,24 @@ class StateCollector(Collector):
         )
         for reason, count in self._rejected.items():
             rejections.add_metric((reason,), count)
+        traffics = self._traffics.values()
+        for reason in ("full", "deadline"):
+            rejections.add_metric((reason,), sum(traffic.refused[reason] for traffic in traffics))
+        pictures = sum(traffic.pictures.num_refused for traffic in traffics)
+        rejections.add_metric(("pictures",), pictures)
         refused = sum(breaker.num_refused for breaker in breakers.values())
         rejections.add_metric(("breaker_open",), refused)
         yield rejections
+        load = GaugeMetricFamily(
+            "stn_work_load", "Pictures in progress or waiting.", labels=("servable",)
+        )
+        limit = GaugeMetricFamily(
+            "stn_work_limit", "Pictures at which no more are taken on.", labels=("servable",)
+        )
+        for name, traffic in self._traffics.items():
+            load.add_metric((name,), traffic.lane.load)
+            limit.add_metric((name,), traffic.lane.limit)
+        yield from (load, limit)
         yield CounterMetricFamily(
             "stn_retries", "Calls of the model server sent once more.", self._calls.num_retries
         )

@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import math
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -214,7 +216,8 @@ def test_requests_turned_away_are_counted_by_reason() -> None:
         assert before.by("reason", "stn_rejections_total") == {}
         reasons = {labels["reason"] for labels in before.series("stn_rejections_total")}
         assert reasons == {
-            *("overloaded", "rate_limited", "unauthorized", "not_ready", "breaker_open")
+            *("rate_limited", "unauthorized", "not_ready"),
+            *("full", "deadline", "pictures", "breaker_open"),
         }
         await client.post("/predict", content=PICTURE)
         after = await scrape_async(client)
@@ -223,6 +226,27 @@ def test_requests_turned_away_are_counted_by_reason() -> None:
     backend = FakeBackend()
     backend.states["stn"] = {1: "LOADING"}
     asked(work, backend)
+
+
+def test_what_admission_does_is_told() -> None:
+    """Held calls fill the lane; one request more is turned away, and those held still answered."""
+    backend = FakeBackend()
+    address = "http://127.0.0.1"
+    with served(backend) as port, httpx.Client(base_url=f"{address}:{port}") as client:
+        # As long as no pace is known: a number of rounds.
+        limit = math.ceil(scrape(client).total("stn_work_limit", servable="stn"))
+        assert limit > 0
+        held = Held(backend)
+        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(PICTURE)}\r\n\r\n"
+        with ExitStack() as stack:
+            for _ in range(limit):
+                stack.enter_context(Wire(port)).send(head.encode() + PICTURE)
+            until(lambda: scrape(client).total("stn_work_load") == limit, "a full lane")
+            assert client.post("/predict", content=PICTURE).status_code == 503
+            seen = scrape(client)
+            assert seen.by("reason", "stn_rejections_total") == {"full": 1}
+            held.release()
+            until(lambda: scrape(client).total("stn_work_load") == 0, "an empty lane")
 
 
 def test_callers_are_known_by_their_keys_and_nobody_else_sees_the_metrics() -> None:
