@@ -22,6 +22,8 @@ INTERPOLATIONS = ("bilinear", "nearest")
 Value = TypeVar("Value")
 MAX_THETA = 1e6
 _MAX_THETA_TEXT = 1000
+# A request may carry thousands of names; the answer to them stays short.
+_MAX_UNKNOWN_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,10 @@ def _refuse_unknown(values: Mapping[str, Any], names: tuple[str, ...]) -> None:
         known = ", ".join(names)
         raise UnknownOption(
             f"there is no option {describe(unknown[0])} here; the options are {known}",
-            tuple(FieldError(describe(n), "an unknown option", known) for n in unknown),
+            tuple(
+                FieldError(describe(name), "an unknown option", known)
+                for name in unknown[:_MAX_UNKNOWN_TOLD]
+            ),
         )
 
 

@@ -1,6 +1,7 @@
 """What a request submits: pictures and options, out of multipart, raw or JSON bodies."""
 
 import binascii
+import logging
 import re
 from base64 import b64decode
 from collections.abc import Iterable
@@ -18,6 +19,9 @@ from service.errors import (
     UnsupportedMediaType,
 )
 from service.options import describe
+
+# It warns of every malformed body: strangers would write the log.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 # Of an object, or the white space before it; no picture begins so.

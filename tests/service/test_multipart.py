@@ -84,6 +84,14 @@ def test_another_boundary_is_refused() -> None:
         read_submission("multipart/form-data; boundary=other", part("; name=image", IMAGE))
 
 
+def test_a_malformed_body_writes_nothing_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The parser would warn of each, and whoever sends them would fill the disk."""
+    with pytest.raises(MalformedRequest):
+        read_submission(TYPE, b"--x\r\n\r\n")
+
+    assert caplog.records == []
+
+
 def test_a_body_cut_short_anywhere_is_refused() -> None:
     """Never is a picture that is only half there taken for a whole one."""
     body = part("; name=top_k", b"2") + part("; name=image", IMAGE) + b"--b--\r\n"

@@ -114,6 +114,15 @@ def test_an_unknown_option_is_refused_with_the_known_ones(read: Any) -> None:
     assert caught.value.errors[0].field == "'topk'"
 
 
+@pytest.mark.parametrize("read", [read_predict_options, read_warp_options])
+def test_of_thousands_of_unknown_options_ten_are_told(read: Any) -> None:
+    """Or the refusal would be a hundred times as long as the request."""
+    with pytest.raises(UnknownOption) as caught:
+        read({f"o{number}": 1 for number in range(9000)})
+
+    assert len(caught.value.errors) == 10
+
+
 @pytest.mark.parametrize(
     "theta",
     [
