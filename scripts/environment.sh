@@ -1,4 +1,4 @@
-# Sourced by the other scripts. `need gateway|tensorflow|dev` puts the locked environment of that
+# Sourced by the other scripts. `need gateway|tensorflow|dev|torture` puts the locked environment of that
 # set first on the PATH. It lies in .venv, or where STN_VENV says; it is made on first use, and
 # brought up to date when a lock changes.
 
@@ -31,6 +31,7 @@ set_up() {
         gateway) complete="gateway" size="40 MB to download, 180 MB on disk" ;;
         tensorflow) complete="gateway tensorflow" size="640 MB to download, 2.3 GB on disk" ;;
         dev) complete="gateway tensorflow dev" size="750 MB to download, 2.7 GB on disk" ;;
+        torture) complete="gateway tensorflow dev torture" size="800 MB to download, 2.8 GB on disk" ;;
     esac
     if is_whole; then
         echo "Bringing $venv up to date ($name)."

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
-SETS = ("build", "gateway", "otel", "tensorflow", "dev", "kserve")
+SETS = ("build", "gateway", "otel", "tensorflow", "dev", "torture", "kserve")
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -48,6 +48,7 @@ def declared(name: str) -> list[Requirement]:
         "tensorflow": [project["dependencies"], project["optional-dependencies"]["tensorflow"]],
     }
     asked["dev"] = [*asked["tensorflow"], *asked["otel"], groups["dev"], groups["build"]]
+    asked["torture"] = [*asked["dev"], groups["torture"]]
     return [Requirement(line) for part in asked[name] for line in part]
 
 
@@ -86,6 +87,11 @@ def test_a_lock_holds_what_the_project_asks_for(name: str, python: str) -> None:
 def test_a_smaller_set_is_part_of_the_tested_one(name: str) -> None:
     """What is installed to serve has the versions that the tests ran with."""
     assert pins(name).items() <= pins("dev").items()
+
+
+def test_the_torture_campaign_runs_what_was_tested() -> None:
+    """It adds tools, and changes nothing that is there."""
+    assert pins("dev").items() <= pins("torture").items()
 
 
 @pytest.mark.parametrize("name", ["gateway", "otel"])

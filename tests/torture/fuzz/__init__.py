@@ -1,0 +1,1 @@
+"""Every parser of the gateway, fed with bytes by atheris (coverage) and hypothesis (the tests)."""

@@ -1,0 +1,47 @@
+"""What callers of good will ask, and what is right to answer."""
+
+import functools
+from collections.abc import Sequence
+
+import orjson
+
+from tests.service.digits import load_digits
+from tests.service.pictures import encoded, photo
+from tests.torture.client import Answer, post
+from tests.torture.load import Shot
+from tests.torture.rig import Rig
+
+_DIGITS = 8
+_TOLERANCE = 1e-4
+
+
+def digit_requests(*headers: str, count: int = _DIGITS) -> list[bytes]:
+    """Return requests to classify one digit each."""
+    images = load_digits().images
+    return [post("/predict", encoded(images[number]), *headers) for number in range(count)]
+
+
+def photo_request(*headers: str, side: int = 1000, seed: int = 0) -> bytes:
+    """Return a request to classify a photo, which takes some milliseconds to decode."""
+    return post("/predict", encoded(photo(side, side, seed), "JPEG", quality=70), *headers)
+
+
+async def checked_shots(rig: Rig, requests: Sequence[bytes]) -> list[Shot]:
+    """Ask each once without any trouble; later answers must be the same.
+
+    Raises:
+        RuntimeError: even that goes wrong.
+    """
+    shots = []
+    for request in requests:
+        answer = await rig.ask(request)
+        if answer.status != 200:
+            raise RuntimeError(f"refused without any trouble: {answer.status} {answer.code}")
+        shots.append(Shot(request, functools.partial(_is_same, orjson.loads(answer.body))))
+    return shots
+
+
+def _is_same(right: dict[str, object], answer: Answer) -> bool:
+    got = orjson.loads(answer.body)
+    pairs = zip(got["probabilities"], right["probabilities"], strict=True)  # type: ignore[call-overload]
+    return got["label"] == right["label"] and all(abs(a - b) < _TOLERANCE for a, b in pairs)

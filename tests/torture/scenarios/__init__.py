@@ -1,0 +1,1 @@
+"""What is done to the gateway, one file for each kind of trouble."""

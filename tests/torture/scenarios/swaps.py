@@ -1,0 +1,63 @@
+"""The model server replaces a version and puts the old one back, under load: nobody notices."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import orjson
+
+from tests.torture.bench import Bench, Scenario
+from tests.torture.client import get
+from tests.torture.load import callers
+from tests.torture.pictures import checked_shots, digit_requests
+from tests.torture.rig import PATIENCE_SECONDS, Rig, start_rig
+from tests.torture.table import Row
+
+_CALLERS = 6
+_LATEST_ONLY = ("--latest", "1", "--file_system_poll_wait_seconds", "0.2", "--max-calls", "16")
+
+
+async def play(bench: Bench) -> list[Row]:
+    """Put version 2 beside 1, whereupon 1 goes, and take it away again, whereupon 1 comes back."""
+    models = bench.scratch / "swapped-models"
+    await asyncio.to_thread(shutil.copytree, bench.models, models)
+    stn = models / "stn"
+    with start_rig(bench.backend, models, patient=bench.patient, double_flags=_LATEST_ONLY) as rig:
+        shots = await checked_shots(rig, digit_requests())
+        async with callers(rig.address, shots, _CALLERS) as tally:
+            for number in range(bench.sizes.swaps):
+                bench.progress(number, bench.sizes.swaps)
+                await asyncio.to_thread(_put, stn, 2)
+                await _until_version(rig, 2)
+                await asyncio.to_thread(shutil.rmtree, stn / "2")
+                await _until_version(rig, 1)
+    errors = tally.total - tally.good + sum(tally.lost.values()) + tally.wrong
+    return [
+        Row(
+            "versions",
+            bench.backend,
+            f"{bench.sizes.swaps} swaps and as many rollbacks under load",
+            "0 errors",
+            f"{tally.in_words()}; {tally.wrong} wrong",
+            errors == 0,
+        )
+    ]
+
+
+def _put(folder: Path, version: int) -> None:
+    """Put version 1 once more into the folder, at once, under another number."""
+    hidden = folder / f".{version}"
+    shutil.copytree(folder / "1", hidden)
+    hidden.rename(folder / str(version))
+
+
+async def _until_version(rig: Rig, version: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            answer = await rig.ask(get("/models/stn"))
+            if orjson.loads(answer.body)["default_version"] == version:
+                return
+            await asyncio.sleep(0.05)
+
+
+SCENARIO = Scenario("versions", play, backends=("gRPC",))
