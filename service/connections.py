@@ -115,6 +115,10 @@ class Connection(HttpToolsProtocol):
             return
         if len(self.headers) > _MAX_HEADERS:
             raise HeadTooLarge(f"the request has more than {_MAX_HEADERS} headers")
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and [coding.lower() for coding in codings] != [b"chunked"]:
+            # The parser reads them all as chunked; a proxy may not, and see another request there.
+            raise MalformedRequest("the only Transfer-Encoding that is read is chunked")
         # Only a piece of that length can hold such a head; then it is counted exactly.
         if self._pending > self._limits.max_head_bytes and self._head_bytes() > (
             self._limits.max_head_bytes

@@ -150,6 +150,10 @@ NO_HTTP = {
     "negative": post("Content-Length: -5"),
     "two lengths": post("Content-Length: 5", "Content-Length: 6") + b"hello!",
     "length and chunks": post("Content-Length: 5", "Transfer-Encoding: chunked"),
+    "other coding": post("Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n",
+    "two codings": post("Transfer-Encoding: x", "Transfer-Encoding: chunked") + b"0\r\n\r\n",
+    "chunked twice": post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked")
+    + b"0\r\n\r\n",
     "chunk": post("Transfer-Encoding: chunked") + b"zz\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 }
