@@ -44,8 +44,8 @@ class Sizes:
     hangups: int = 10_000
     key_tries: int = 2_000
     timing_tries: int = 4_000
-    schema_examples: int = 100
-    fuzz_seconds: float = 8.0
+    schema_examples: int = 50
+    fuzz_seconds: float = 5.0
     soak_seconds: float = 3600.0
 
 

@@ -9,7 +9,7 @@ import pytest
 import uvloop
 
 from tests.torture.bench import QUICK, Bench, Scenario
-from tests.torture.scenarios import drain, faults, hangups, hostile, slow, swaps
+from tests.torture.scenarios import drain, faults, hangups, hostile, keys, slow, swaps
 from tests.torture.table import Row
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -29,6 +29,7 @@ def bench(
     "scenario",
     [
         hostile.SCENARIO,
+        keys.SCENARIO,
         hangups.SCENARIO,
         slow.SCENARIO,
         faults.SCENARIO,

@@ -87,7 +87,6 @@ def _double_of(rig: Rig) -> ServingDoubleProcess:
 _KINDS = (
     _Kind("SIGKILL and a new start", _killed, _AWAY | _LATE),
     _Kind("hang (SIGSTOP)", _frozen, _LATE),
-    _Kind("calls that hang", _fault("hang"), _LATE),
     _Kind("10 s latency", _fault("slow", milliseconds=10_000), _LATE),
     _Kind("garbage", _fault("unparsable"), _BROKEN),
     _Kind("NaN", _fault("nan"), _BROKEN),

@@ -25,7 +25,7 @@ async def play(bench: Bench) -> list[Row]:
     seconds = bench.sizes.overload_seconds
     return [
         *await _overload(bench, rig, "photos of 1 megapixel", photos, seconds),
-        *await _overload(bench, rig, "digits", digits, seconds / 3),
+        *await _overload(bench, rig, "digits", digits, seconds / 4),
     ]
 
 
