@@ -34,9 +34,17 @@ class Answer:
     @property
     def code(self) -> str:
         """The stable code of a problem document; empty when it is none."""
+        return self._of_problem("code")
+
+    @property
+    def detail(self) -> str:
+        """The sentence of a problem document; empty when it is none."""
+        return self._of_problem("detail")
+
+    def _of_problem(self, member: str) -> str:
         if b"problem+json" not in self.head or not self.body:
             return ""
-        return str(orjson.loads(self.body).get("code", ""))
+        return str(orjson.loads(self.body).get(member, ""))
 
     @property
     def closes(self) -> bool:

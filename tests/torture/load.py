@@ -32,6 +32,7 @@ class Tally:
     Attributes:
         seconds: how long the answers took, by status.
         codes: how often each status and code came.
+        details: what the refusals said.
         wrong: answers of 200 that were not right.
         lost: connections that ended without an answer, by reason.
         last_bad: when, by the event loop's clock, the last answer came that was not a 200.
@@ -39,6 +40,7 @@ class Tally:
 
     seconds: dict[int, list[float]] = field(default_factory=dict)
     codes: Counter[str] = field(default_factory=Counter)
+    details: Counter[str] = field(default_factory=Counter)
     wrong: int = 0
     lost: Counter[str] = field(default_factory=Counter)
     last_bad: float = 0.0
@@ -51,6 +53,7 @@ class Tally:
             self.wrong += not shot.is_right(answer)
         else:
             self.codes[f"{answer.status} {answer.code}".strip()] += 1
+            self.details[answer.detail] += 1
             self.last_bad = asyncio.get_running_loop().time()
 
     def note_lost(self, reason: str) -> None:
@@ -63,6 +66,7 @@ class Tally:
         for status, times in other.seconds.items():
             self.seconds.setdefault(status, []).extend(times)
         self.codes += other.codes
+        self.details += other.details
         self.wrong += other.wrong
         self.lost += other.lost
         self.last_bad = max(self.last_bad, other.last_bad)

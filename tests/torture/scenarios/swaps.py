@@ -14,7 +14,7 @@ from tests.torture.rig import PATIENCE_SECONDS, Rig, start_rig
 from tests.torture.table import Row
 
 _CALLERS = 6
-_LATEST_ONLY = ("--latest", "1", "--file_system_poll_wait_seconds", "0.2", "--max-calls", "16")
+_LATEST_ONLY = ("--latest", "1", "--file_system_poll_wait_seconds", "0.2", "--max-calls", "64")
 
 
 async def play(bench: Bench) -> list[Row]:
@@ -38,7 +38,8 @@ async def play(bench: Bench) -> list[Row]:
             bench.backend,
             f"{bench.sizes.swaps} swaps and as many rollbacks under load",
             "0 errors",
-            f"{tally.in_words()}; {tally.wrong} wrong",
+            f"{tally.in_words()}; {tally.wrong} wrong"
+            + "".join(f"; {detail}" for detail, _ in tally.details.most_common(2)),
             errors == 0,
         )
     ]
@@ -52,10 +53,12 @@ def _put(folder: Path, version: int) -> None:
 
 
 async def _until_version(rig: Rig, version: int) -> None:
+    """Wait until this version is the only one: the swap is over."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             answer = await rig.ask(get("/models/stn"))
-            if orjson.loads(answer.body)["default_version"] == version:
+            states = {v["version"]: v["state"] for v in orjson.loads(answer.body)["versions"]}
+            if [v for v, state in states.items() if state != "END"] == [version]:
                 return
             await asyncio.sleep(0.05)
 
