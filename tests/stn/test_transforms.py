@@ -38,7 +38,7 @@ def thetas(name: str, rng: np.random.Generator, batch: int, spread: float = 0.25
     return theta
 
 
-def _oracle_points(name: str, theta: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def oracle_points(name: str, theta: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Source points in normalised units, one at a time."""
     points = np.zeros((len(theta), *size, 2))
     for b, t in enumerate(theta):
@@ -84,7 +84,7 @@ def test_the_grid_is_the_map_applied_point_by_point(name: str, rng: np.random.Ge
 
     grid = transform_grid(tf.constant(theta), (3, 4), name)
 
-    np.testing.assert_allclose(grid, _oracle_points(name, theta, (3, 4)), atol=1e-9)
+    np.testing.assert_allclose(grid, oracle_points(name, theta, (3, 4)), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -95,7 +95,7 @@ def test_the_warp_reads_where_the_grid_points(
     """Eager, graph and XLA, with and without compilation of the warp alone."""
     image = rng.random((6, *SIZE, 2)).astype(np.float32)
     theta = thetas(name, rng, 6).astype(np.float32)
-    expected = oracle.sample(image, _in_pixels(_oracle_points(name, theta, OUTPUT), SIZE))
+    expected = oracle.sample(image, _in_pixels(oracle_points(name, theta, OUTPUT), SIZE))
 
     for training in (False, True):
         run = CONTEXTS[context](lambda i, t, on=training: warp(i, t, name, OUTPUT, training=on))
