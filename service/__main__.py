@@ -1,30 +1,20 @@
 """`stn-serve`: start the gateway."""
 
-import asyncio
-import logging
-import socket
 import sys
 from collections.abc import Sequence
-from functools import partial
-from types import FrameType
-from typing import cast
 
 import uvicorn
 from pydantic import ValidationError
 
-from service.app import Gateway, create_app, package_version
-from service.catalogue import Catalogue
-from service.connections import Connection, ConnectionLimits
+from service.app import create_app
 from service.errors import ServiceError
 from service.keys import line_for, new_key
 from service.memory import return_large_buffers
+from service.server import Server, allow_connections
 from service.settings import Settings
-from service.telemetry.logs import LogFormat, configure_logging, with_fields
+from service.supervisor import Supervisor, inherited_socket
+from service.telemetry.logs import configure_logging
 
-log = logging.getLogger("stn_serving")
-
-# uvicorn ticks ten times a second.
-_TICKS_PER_LOOK = 10
 # Settings whose value a message does not repeat.
 _UNSAID = ("api_keys", "allow_anonymous")
 
@@ -46,11 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"stn-serve: {flag}: {words}{got}", file=sys.stderr)
         return 2
     configure_logging(settings.log_format, settings.log_level)
+    listening = inherited_socket()
+    if settings.workers > 1 and listening is None:
+        listening = uvicorn.Config("", host=settings.host, port=settings.port).bind_socket()
+        return Supervisor(arguments, settings.workers, listening).run()
     return_large_buffers()
+    allow_connections(settings.max_connections)
     try:
         app = create_app(settings)
-        server = _Server(_uvicorn_config(app, settings), app, settings.log_format)
-        server.run()
+        server = Server(app, settings)
+        server.run([listening] if listening else None)
     except ServiceError as error:
         print(f"stn-serve: {error.detail}", file=sys.stderr)
         return 1
@@ -80,103 +75,6 @@ def read_settings(arguments: Sequence[str]) -> Settings:
         SystemExit: `--help`, or a flag that does not exist.
     """
     return Settings(_cli_parse_args=list(arguments), _cli_prog_name="stn-serve")
-
-
-def _uvicorn_config(app: Gateway, settings: Settings) -> uvicorn.Config:
-    limits = ConnectionLimits(
-        settings.max_connections,
-        settings.max_head_bytes,
-        settings.head_timeout_seconds,
-        settings.answer_timeout_seconds,
-    )
-    return uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http=cast("type[asyncio.Protocol]", partial(Connection, app.edge, limits)),
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        # Through the root logger, in its form; what it says of starting and stopping we say.
-        log_config=None,
-        log_level="warning",
-        timeout_keep_alive=settings.keep_alive_seconds,
-        timeout_graceful_shutdown=settings.shutdown_grace_seconds,
-    )
-
-
-class _Server(uvicorn.Server):
-    """Says in plain words what it serves and where, or why it does not, and ends well when told.
-
-    It starts and stops the application itself: uvicorn would log a failure as a stack trace, and
-    end by the signal that stopped it, which looks like a crash to whoever watches.
-    """
-
-    def __init__(self, config: uvicorn.Config, app: Gateway, log_format: LogFormat) -> None:
-        super().__init__(config)
-        self._app = app
-        self._log_format = log_format
-
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application, serve, and stop it."""
-        with self.capture_signals():
-            async with self._app.router.lifespan_context(self._app):
-                await super().serve(sockets)
-
-    async def on_tick(self, counter: int) -> bool:
-        """Look after the connections once a second."""
-        if counter % _TICKS_PER_LOOK == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
-                cast("Connection", connection).look(now)
-        return await super().on_tick(counter)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop at the first signal; a second one does not wait for requests in flight."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say so."""
-        await super().startup(sockets)
-        if not self.started:
-            return
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        if self._log_format == "json":
-            fields = {"address": address, "models": describe_models(self._app.state.catalogue)}
-            log.info("stn-serving %s answers", package_version(), extra=with_fields(**fields))
-            return
-        print(f"stn-serving {package_version()} answers on {address}", flush=True)
-        for line in describe_models(self._app.state.catalogue):
-            print(f"  {line}")
-        print(f"  try it:  curl -F image=@digit.png {address}/predict")
-        print(f"  explore: {address}/docs", flush=True)
-
-
-def describe_models(catalogue: Catalogue) -> list[str]:
-    """Return a line for each servable: what it is, or why it cannot answer."""
-    lines = []
-    classifier = catalogue.classifier.latest()
-    if classifier is not None:
-        spec = classifier.input
-        colour = "grey" if spec.channels == 1 else "colour"
-        lines.append(
-            f"/predict: {classifier.servable} version {classifier.version}, "
-            f"{len(classifier.labels)} classes, looks at {spec.width} x {spec.height} {colour}"
-        )
-    warper = catalogue.warper.latest()
-    if warper is not None:
-        lines.append(f"/warp:    {warper.servable} version {warper.version}, any picture")
-    lines += [
-        f"not ready: {servable.name}: {servable.why_not_ready()}"
-        for servable in catalogue.servables
-        if servable.latest() is None
-    ]
-    return lines
 
 
 if __name__ == "__main__":

@@ -64,6 +64,11 @@ class Gateway(FastAPI):
         """Put the edge around all that FastAPI does for a request."""
         return self.edge.around(super().build_middleware_stack(), RouteTable(self.routes))
 
+    def drain(self) -> None:
+        """Say on /readyz that the end is near, and close each connection after its next answer."""
+        self.state.catalogue.stopping = True
+        self.edge.stopping = True
+
 
 def create_app(
     settings: Settings, backend: Backend | None = None, spans: Spans | None = None

@@ -32,6 +32,7 @@ class Catalogue:
     Attributes:
         classifier: what is behind `/predict`.
         warper: what is behind `/warp`.
+        stopping: whether the gateway is told to stop, and so not ready.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Catalogue:
         poll_seconds: float,
         calls: GuardedCalls,
     ) -> None:
+        self.stopping = False
         self._poll_seconds = poll_seconds
         self._breaker_opened = asyncio.Event()
         calls.on_open = self._breaker_opened.set
@@ -91,7 +93,7 @@ class Catalogue:
 
     def not_ready_because(self) -> list[str]:
         """Return a sentence for each servable that cannot answer; empty when ready."""
-        reasons = []
+        reasons = ["the gateway is stopping"] if self.stopping else []
         oldest = asyncio.get_running_loop().time() - 3 * self._poll_seconds - _CANARY_GRACE_SECONDS
         for servable in self.servables:
             if servable.latest() is None or servable.trouble:

@@ -13,6 +13,7 @@ All of this runs for each request on the event loop: what is added here must cos
 never block. Errors of guards, admission and routes become problem documents here.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -24,7 +25,7 @@ from service.bodies import BodyMemory, has_body
 from service.browsers import DOCS_HEADERS, SECURITY_HEADERS, Cors, Headers
 from service.context import RequestContext, context_of, read_context
 from service.direct import RouteTable
-from service.errors import InternalError, ServiceError
+from service.errors import InternalError, NotReady, ServiceError
 from service.hangup import HungUp
 from service.http import send_error
 from service.settings import Settings
@@ -91,6 +92,7 @@ class Edge:
         observers: told at the end, in order.
         cors: the pages of other origins that may ask.
         body_memory: what the bodies of all requests hold.
+        stopping: whether connections are closed after their next answer.
         open_paths: paths of `app` for which no guard is asked.
     """
 
@@ -111,6 +113,7 @@ class Edge:
         self.observers = list(observers)
         self.cors = cors or Cors(())
         self.open_paths = open_paths
+        self.stopping = False
         self.body_memory = BodyMemory(settings.max_body_memory_bytes)
 
     def around(self, app: ASGIApp, table: RouteTable) -> ASGIApp:
@@ -139,6 +142,12 @@ class Edge:
                 context.status = CALLER_GONE
             except ServiceError as error:
                 await send_error(error, scope, send)
+            except asyncio.CancelledError:
+                # The grace is over. Elsewhere, nobody cancels a request from outside.
+                if not self.stopping or context.status:
+                    raise
+                stopped = NotReady("the gateway stopped before the answer was ready; ask another")
+                await send_error(stopped, scope, send)
             except Exception:
                 log.exception(
                     "a fault of the gateway", extra=with_fields(request_id=context.request_id)
@@ -217,7 +226,7 @@ class Edge:
                 headers = list(message.get("headers", ()))
                 headers += self._headers_for_browsers(scope, headers)
                 headers += context.headers()
-                if not context.body_is_read and has_body(scope):
+                if self.stopping or (not context.body_is_read and has_body(scope)):
                     # Or the rest of a body that nobody wants would be read to its end.
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers

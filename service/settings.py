@@ -237,6 +237,19 @@ class Settings(BaseSettings):
         description="Share of the traces begun here that are recorded, from 0 to 1; a caller's "
         "trace is when its traceparent says so.",
     )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="Time after SIGTERM in which requests are still taken while /readyz says no "
+        "more, for a load balancer to notice.",
+    )
     shutdown_grace_seconds: int = Field(
-        10, ge=0, description="Time that requests in flight have to finish on SIGTERM."
+        35, ge=0, description="Time that requests in flight have to finish after that."
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Processes that answer. Each has its own connections, limits and metrics, and "
+        "without a model server its own copy of the models.",
     )

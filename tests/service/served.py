@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from service.__main__ import _Server, _uvicorn_config
 from service.app import create_app
+from service.server import Server
 from service.settings import Settings
 from tests.service.fakes import FakeBackend, Fault
 
@@ -29,7 +29,7 @@ def served(backend: FakeBackend | None = None, **settings: Any) -> Iterator[int]
     """Serve until left; gives the port."""
     chosen = Settings(**{**_PATIENT, **settings})
     app = create_app(chosen, backend or FakeBackend())
-    server = _Server(_uvicorn_config(app, chosen), app, chosen.log_format)
+    server = Server(app, chosen)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -1,8 +1,12 @@
 """How the gateway starts, what it says, and how it ends."""
 
+import os
 import signal
 import socket
+import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -110,3 +114,98 @@ def test_all_bad_settings_are_told_at_once(tmp_path: Path) -> None:
     assert "no such folder" in lines[1]
     assert lines[2].startswith("stn-serve: --max-pixels (STN_MAX_PIXELS): ")
     assert all("got" in line for line in lines)
+
+
+def test_while_it_drains_it_answers_and_says_that_it_is_not_ready(models_folder: Path) -> None:
+    """So that a load balancer turns away before anything is refused; a second signal hurries."""
+    with start_gateway(models_folder, "--drain-seconds", "3600") as gateway:
+        gateway.wait_until_ready()
+        gateway.signal(signal.SIGTERM)
+        end = time.monotonic() + 60
+        while httpx.get(f"{gateway.url}/readyz").status_code != 503:
+            assert time.monotonic() < end
+            threading.Event().wait(0.02)
+        answer = httpx.post(f"{gateway.url}/predict", content=encoded(photo(40, 60)))
+        assert answer.status_code == 200
+        assert answer.headers["connection"] == "close"
+        assert "stopping" in httpx.get(f"{gateway.url}/readyz").text
+        gateway.signal(signal.SIGTERM)
+        status, output = gateway.ended()
+
+    assert status == 0, output
+    assert "Traceback" not in output
+
+
+def test_what_outlasts_the_grace_is_told_so(models_folder: Path) -> None:
+    """Not left without an answer, nor given a stack trace: 503, and exit status 0."""
+    with start_gateway(models_folder, "--shutdown-grace-seconds", "0") as gateway:
+        host, port = gateway.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            connection.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+                b"X-Request-Timeout-Ms: 30000\r\n\r\nx"
+            )
+            assert httpx.get(f"{gateway.url}/livez").status_code == 200
+            gateway.signal(signal.SIGTERM)
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+        status, output = gateway.ended()
+
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"stopped before the answer was ready" in answer
+    assert status == 0, output
+    assert "Traceback" not in output
+
+
+def children_of(pid: int) -> set[int]:
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if parent == pid:
+            found.add(int(folder.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
+def test_a_worker_that_is_killed_is_replaced_and_all_end_together(models_folder: Path) -> None:
+    with start_gateway(models_folder, "--workers", "2") as gateway:
+        supervisor = gateway.process.pid
+        _until(lambda: len(children_of(supervisor)) == 2)
+        before = children_of(supervisor)
+        victim = min(before)
+        os.kill(victim, signal.SIGKILL)
+        _until(lambda: len(children_of(supervisor) - {victim}) == 2)
+        assert httpx.get(f"{gateway.url}/livez", timeout=60).status_code == 200
+        gateway.signal(signal.SIGTERM)
+        status, output = gateway.ended()
+
+    assert status == 0, output
+    assert f"worker {victim} died of signal 9" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
+def test_workers_do_not_outlive_their_supervisor(models_folder: Path) -> None:
+    with start_gateway(models_folder, "--workers", "2") as gateway:
+        workers = children_of(gateway.process.pid)
+        gateway.signal(signal.SIGKILL)
+        _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+
+
+def test_workers_that_cannot_start_end_the_whole_with_their_words(tmp_path: Path) -> None:
+    run = run_gateway("--models", str(tmp_path), "--workers", "2", "--port", "0")
+
+    assert run.returncode == 1
+    assert "holds no version of the model" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < end
+        threading.Event().wait(0.05)

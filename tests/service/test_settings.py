@@ -65,6 +65,8 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
         ("max_request_timeout_ms", "0"),
         ("poll_seconds", "-1"),
         ("shutdown_grace_seconds", "-1"),
+        ("drain_seconds", "-1"),
+        ("workers", "0"),
     ],
 )
 def test_a_value_out_of_range_is_refused_from_flag_and_environment(
