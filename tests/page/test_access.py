@@ -155,16 +155,19 @@ def test_on_a_phone_picture_and_answer_are_on_one_screen(door: Door) -> None:
 
 def test_the_region_flies_and_who_wants_no_motion_sees_none(door: Door) -> None:
     flights = """new Promise((done) => {
-        const sheet = document.getElementById("sheet");
+        const [sheet, live] = ["sheet", "live"].map((id) => document.getElementById(id));
         new MutationObserver(() => sheet.hidden || done("flew")).observe(sheet, {attributes: true});
-        document.getElementById("live").textContent = "";
-        new MutationObserver(() => done("landed without")).observe(
-            document.getElementById("live"), {childList: true});
+        new MutationObserver(() => live.textContent.includes("reads 3") && done("landed without"))
+            .observe(live, {childList: true});
         document.querySelector("[aria-label^='A three']").click();
     })"""
 
-    moved = door.open(reduced_motion="no-preference").page.evaluate(flights)
-    still = door.open(reduced_motion="reduce").page.evaluate(flights)
+    def seen(motion: str) -> str:
+        page = door.open(reduced_motion=motion).page
+        expect(page.get_by_role("status")).to_contain_text("It reads 7")
+        return str(page.evaluate(flights))
+
+    moved, still = seen("no-preference"), seen("reduce")
 
     assert (moved, still) == ("flew", "landed without")
 
