@@ -19,8 +19,10 @@ _BATCHING = (
 def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """However slow the machine, a gateway in this process takes no server for one that hangs."""
     for name in (
+        "service.app._FIRST_LOOK_SECONDS",
         "service.model_server._ASK_SECONDS",
         "service.servable._ASK_SECONDS",
+        "service.servable._PATIENCE_SECONDS",
         "service.catalogue._CANARY_GRACE_SECONDS",
     ):
         monkeypatch.setattr(name, 600.0)

@@ -36,7 +36,7 @@ def test_64_mixed_requests_one_in_ten_malformed(
         params = OPTIONS[index % len(OPTIONS)]
         content = encoded(digits.images[index])
         answer = await async_client.post("/predict", content=content, params=params)
-        assert answer.status_code == 200
+        assert answer.status_code == 200, answer.text
         document, expected = answer.json(), alone[index]
         assert document["label"] == expected["label"]
         np.testing.assert_allclose(document["theta"], expected["theta"], atol=1e-4)
@@ -48,14 +48,14 @@ def test_64_mixed_requests_one_in_ten_malformed(
         size = (3 + index % 5, 6 + index % 3)
         params: dict[str, Any] = {"theta": json.dumps(AWAY), "height": size[0], "width": size[1]}
         answer = await async_client.post("/warp", content=encoded(picture), params=params)
-        assert answer.status_code == 200
+        assert answer.status_code == 200, answer.text
         expected = affine_warp(picture, AWAY, size)
         np.testing.assert_allclose(decoded(answer.content), expected, atol=1)
 
     async def malformed(index: int) -> None:
         content = encoded(digits.images[index])[: 60 + index]
         answer = await async_client.post("/predict", content=content)
-        assert answer.status_code == 422
+        assert answer.status_code == 422, answer.text
 
     async def all_at_once() -> None:
         work = [
