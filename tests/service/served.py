@@ -96,6 +96,10 @@ class Wire:
     def half_close(self) -> None:
         self._socket.shutdown(socket.SHUT_WR)
 
+    def wait_until_answered(self) -> None:
+        """Wait, without reading, until there is something to read."""
+        assert select.select([self._socket], [], [], 60)[0], "there is no answer"
+
     def wait_until_cut_off(self) -> None:
         """Wait, without reading, until the other side has broken the connection off."""
         poll = select.poll()

@@ -211,6 +211,8 @@ def test_who_is_refused_while_sending_still_hears_why(monkeypatch: pytest.Monkey
     monkeypatch.setattr("service.connections._LINGER_SECONDS", 600.0)
     with served(max_request_bytes=1024) as port, Wire(port) as wire:
         wire.send(post("Transfer-Encoding: chunked"))
+        wire.send(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+        wire.wait_until_answered()
         for _ in range(32):
             wire.send(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
         wire.half_close()
