@@ -109,7 +109,9 @@ def test_the_identity_gives_images_back(ask: Ask, dtype: str) -> None:
 def test_a_warp_is_that_of_the_other_interface(ask: Ask, client: httpx.Client) -> None:
     picture, theta = noise(20, 30, 3), [0.7, -0.7, 0.1, 0.6, 0.8, -0.2]
     query = {"theta": json.dumps(theta), "height": "17", "width": "23"}
-    expected = decoded(client.post("/warp", content=encoded(picture), params=query).content)
+    other = client.post("/warp", content=encoded(picture), params=query)
+    assert other.status_code == 200, other.text
+    expected = decoded(other.content)
 
     answer = ask(
         call="infer",

@@ -167,7 +167,9 @@ def test_a_warp_is_that_of_the_other_interface(
 ) -> None:
     picture = noise(20, 30, 3)
     query = {"theta": json.dumps(THETA), "height": "17", "width": "23", **parameters}
-    expected = decoded(client.post("/warp", content=encoded(picture), params=query).content)
+    other = client.post("/warp", content=encoded(picture), params=query)
+    assert other.status_code == 200, other.text
+    expected = decoded(other.content)
     theta = tensor("theta", np.array([THETA], np.float32), "FP32", binary)
     size = tensor("output_size", np.array([17, 23], np.int32), "INT32", binary)
 
