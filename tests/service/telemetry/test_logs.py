@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.__main__ import _uvicorn_config
 from service.app import create_app
+from service.server import uvicorn_config
 from service.settings import Settings
 from service.telemetry.logs import (
     JsonFormatter,
@@ -104,7 +104,7 @@ def test_a_forged_line_is_seen_for_what_it_is() -> None:
 def test_the_server_keeps_no_form_of_its_own() -> None:
     """By default uvicorn would give its loggers handlers that the root does not hear of."""
     settings = Settings()
-    _uvicorn_config(create_app(settings, FakeBackend()), settings)
+    uvicorn_config(create_app(settings, FakeBackend()), settings)
 
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         assert logging.getLogger(name).handlers == []
