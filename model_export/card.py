@@ -55,8 +55,8 @@ def classifier_card(
     """
     height, width, channels = model.input_shape[1:]
     settings = {key: value for key, value in training.items() if key != "data"}
-    return _json(
-        _common(name, "classification")
+    return card_json(
+        common_card(name, "classification")
         | {
             "transform": "affine",
             "input": {
@@ -81,8 +81,8 @@ def classifier_card(
 
 def warp_card() -> str:
     """Return the card of the `warp` servable as JSON."""
-    return _json(
-        _common("warp", "warp")
+    return card_json(
+        common_card("warp", "warp")
         | {
             "transform": "affine",
             "paddings": list(PADDINGS),
@@ -96,7 +96,7 @@ def _mixture(share_close: float) -> str:
     return RTS.describe() + (closer if share_close else "")
 
 
-def weights_digest(model: keras.Model) -> str:
+def weights_digest(model: Any) -> str:
     """Return the SHA-256 of all weights, their shapes and types, in the order of the layers."""
     digest = hashlib.sha256()
     for weight in model.get_weights():
@@ -105,7 +105,8 @@ def weights_digest(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def _common(name: str, task: str) -> dict[str, Any]:
+def common_card(name: str, task: str) -> dict[str, Any]:
+    """Return what every card says."""
     return {
         "name": name,
         "task": task,
@@ -122,5 +123,6 @@ def _now() -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _json(content: dict[str, Any]) -> str:
+def card_json(content: dict[str, Any]) -> str:
+    """Return a card as text."""
     return json.dumps(content, allow_nan=False)

@@ -3,29 +3,17 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
-from model_export.config import TrainingConfig
 from model_export.reproduce_cli import add_reproduce
 from model_export.serving_cli import add_serving_commands
+from model_export.training_cli import add_train, positive
 
 _DATA = (
     "folder with the four idx files of MNIST, plain or gzipped; 'sample' for the 2,000 digits that "
     "come with the package; Keras downloads MNIST when left out"
 )
 _THREADS = "threads that TensorFlow may use (default: as many as it likes)"
-
-_TRAINING_HELP = {
-    "epochs": "passes over the training digits, each time distorted anew",
-    "batch_size": "images per step",
-    "learning_rate": "peak rate, after a linear warm-up and before a cosine to zero",
-    "localizer_rate": "factor on that rate for the localization network; at 1.0 it can die",
-    "weight_decay": "of matrices and kernels",
-    "share_close": "share of training digits drawn closer than the test set's, as people crop them",
-    "num_validation": "digits held out to draw the curves by, at most a fifth of them",
-    "seed": "of weights, order, distortion and dropout",
-}
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -87,42 +75,13 @@ Exit status: 0 done; 1 dead localizer, refused export or failed promotion; 2 bad
 """,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_train(commands)
+    add_train(commands, _Formatter, _DATA)
     _add_evaluate(commands)
     _add_export(commands)
+    _add_check(commands)
     add_reproduce(commands, _Formatter, _DATA)
     add_serving_commands(commands, _Formatter)
     return parser
-
-
-def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
-        "train",
-        help="train a classifier, and leave it in a run folder",
-        formatter_class=_Formatter,
-        description="""\
-Train a classifier on digits that are rotated, scaled and moved at random (RTS), and leave in
-the run folder: config.json, metrics.json and metrics.csv (a row for each epoch), model.keras,
-and the pictures learning_curves.png and looks.png, which shows what the network looked at.
-
-With the complete MNIST an epoch takes about 50 seconds on one core; 60 epochs err about 0.6 %
-of the distorted test digits. At the end the localizer is checked: the run fails if theta does
-not follow the digit, whatever the error.""",
-        epilog="""\
-example:
-  stn-model train --data mnist/ --run runs/long --epochs 60 --threads 2""",
-    )
-    parser.add_argument("--run", required=True, type=Path, help="folder to fill; new or empty")
-    parser.add_argument("--data", help=_DATA)
-    for field in fields(TrainingConfig):
-        parser.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            type=type(field.default),
-            default=field.default,
-            metavar="N" if isinstance(field.default, int) else "X",
-            help=_TRAINING_HELP[field.name],
-        )
-    _add_threads(parser)
 
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -135,15 +94,26 @@ Count how many test digits a classifier misreads: those of the fixed RTS test se
 undistorted ones enlarged as a client would send them. Each error comes with its 95 % confidence
 interval, and with a look at whether the localizer follows the digit.
 
+With --images, or for a run on pictures: accuracy with its interval, the classes one by one, the
+confusion matrix, calibration, and the worst mistakes with what the network looked at, in one HTML
+page. A run on pictures is asked about those it kept for its test, others about --images.
+
 MODEL is a run folder, a version folder of an exported model, or a servable's folder, whose
 newest version is taken. An exported model is read as TensorFlow Serving reads it.""",
         epilog="""\
 examples:
   stn-model evaluate runs/long --data mnist/ --pictures pictures/
-  stn-model evaluate models/stn/1 --data mnist/ --json""",
+  stn-model evaluate models/stn/1 --data mnist/ --json
+  stn-model evaluate models/flowers --images new-flowers/ --report flowers.html""",
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="what to evaluate")
     parser.add_argument("--data", help=_DATA)
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="pictures, a folder for each class, to ask about"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="the HTML page (default: RUN/report.html)"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument(
         "--pictures",
@@ -170,9 +140,36 @@ nothing is left behind.""",
         epilog="""\
 examples:
   stn-model export --run runs/long --data mnist/ --models models
-  stn-model export --only warp --models models --version 2""",
+  stn-model export --only warp --models models --version 2
+  stn-model export --keras model.keras --labels labels.txt --models models --name flowers""",
     )
-    parser.add_argument("--run", type=Path, help="run folder; 'warp' alone needs none")
+    parser.add_argument(
+        "--run", type=Path, help="run folder, on digits or pictures; 'warp' alone needs none"
+    )
+    parser.add_argument(
+        "--keras",
+        type=Path,
+        metavar="FILE",
+        help="instead of a run: any Keras classifier with an stn.SpatialTransformer on its images",
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="with --keras: a label a line (default: 0, 1...)",
+    )
+    parser.add_argument(
+        "--input-range",
+        choices=("unit", "symmetric", "bytes"),
+        default="unit",
+        help="with --keras: what it takes: 0 to 1, -1 to 1, or 0 to 255",
+    )
+    parser.add_argument(
+        "--polarity",
+        choices=("light_on_dark", "dark_on_light"),
+        default="light_on_dark",
+        help="with --keras: what lies around a picture that does not fill the input",
+    )
     parser.add_argument("--data", help=_DATA)
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of servables")
     parser.add_argument("--name", default="stn", help="the classifier's name")
@@ -181,12 +178,27 @@ examples:
     _add_threads(parser)
 
 
+def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "check",
+        help="check that a version folder is what a model server and the gateway need",
+        formatter_class=_Formatter,
+        description="""\
+Check a version folder, whoever exported it: both of TensorFlow's loaders take it; every signature
+is there, with the types and shapes of the contract, and answers; batches of 1, 2 and 32 do, and a
+picture alone gets the answer that it gets among 32, to 1e-5; the description is complete; the
+warm-up file can be replayed, and the answers are those stored at its export; nothing is not finite.
+
+Each check is a line; the first that fails ends the command with status 1.""",
+        epilog="""\
+example:
+  stn-model check models/stn/1""",
+    )
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="a version's or a servable's folder"
+    )
+    _add_threads(parser)
+
+
 def _add_threads(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--threads", type=_positive, metavar="N", help=_THREADS)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1; got {number}")
-    return number
+    parser.add_argument("--threads", type=positive, metavar="N", help=_THREADS)

@@ -3,37 +3,52 @@
 import json
 import sys
 from argparse import Namespace
-from dataclasses import fields
 from pathlib import Path
 
 from rich.console import Console
 
-from model_export.config import TrainingConfig
+from model_export.check import check_version
+from model_export.config import TrainingConfig, given_settings
 from model_export.data import load_digits
 from model_export.evaluate import Evaluation, TestError
 from model_export.evaluate import evaluate as evaluate_classifier
-from model_export.export import export_classifier, export_warp
+from model_export.export import export_classifier, export_subject, export_warp
+from model_export.images.command import evaluate_images, train_images
+from model_export.images.subjects import is_run_on_pictures, pictures_subject
+from model_export.keras_classifier import open_keras_classifier
 from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
 from model_export.pictures import draw_learning_curves, draw_looks, worst_first
-from model_export.predictors import keras_predictor, open_predictor
+from model_export.predictors import keras_predictor, newest_version, open_predictor
 from model_export.progress import training_progress
 from model_export.reproduce.command import reproduce
 from model_export.serving_commands import promote, rollback, serving_config
+from model_export.subject import Subject
 from model_export.train import train as train_classifier
 from model_export.version_folder import version_folder
 
-__all__ = ["evaluate", "export", "promote", "reproduce", "rollback", "serving_config", "train"]
+__all__ = [
+    "check",
+    "evaluate",
+    "export",
+    "promote",
+    "reproduce",
+    "rollback",
+    "serving_config",
+    "train",
+]
 
 _NUM_MISTAKES = 24
 
 
 def train(options: Namespace) -> None:
-    """Train, draw the pictures, and check the localizer."""
+    """Train on digits or on pictures, draw what came of it, and check the localizer."""
+    if options.images is not None:
+        train_images(options)
+        return
     run: Path = options.run
     if run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise FileExistsError(f"{run} is not empty; a run needs a folder of its own. Name another.")
-    settings = {field.name: getattr(options, field.name) for field in fields(TrainingConfig)}
-    config = TrainingConfig(**settings)
+    config = TrainingConfig(**given_settings(options, TrainingConfig))
     digits = load_digits(options.data)
     with training_progress(Console(stderr=True)) as progress:
         result = train_classifier(digits, config, run, progress)
@@ -46,6 +61,9 @@ def train(options: Namespace) -> None:
 
 def evaluate(options: Namespace) -> None:
     """Count the errors, and say them."""
+    if options.images is not None or is_run_on_pictures(options.model):
+        evaluate_images(options)
+        return
     with open_predictor(options.model) as predict:
         evaluation = evaluate_classifier(predict, load_digits(options.data))
     if options.json:
@@ -65,12 +83,17 @@ def export(options: Namespace) -> None:
     """Write the servables."""
     models: Path = options.models
     wanted = (options.only,) if options.only else ("stn", "warp")
-    if "stn" in wanted and options.run is None:
-        raise ValueError("--run is needed: which run's classifier? (--only warp needs none)")
+    if "stn" in wanted and (options.run is None) == (options.keras is None):
+        raise ValueError(
+            "--run or --keras is needed: which classifier? (--only warp needs neither)"
+        )
     # Before the work begins: is every number free?
     for servable in wanted:
         version_folder(models, options.name if servable == "stn" else "warp", options.version)
-    if "stn" in wanted:
+    if "stn" in wanted and (subject := _subject(options)):
+        folder = export_subject(subject, models, options.name, options.version)
+        _say(f"{folder}: {_megabytes(folder)}")
+    elif "stn" in wanted:
         digits = load_digits(options.data)
         folder, evaluation = export_classifier(
             options.run, digits, models, options.name, options.version
@@ -81,6 +104,24 @@ def export(options: Namespace) -> None:
     if "warp" in wanted:
         folder = export_warp(models, options.version)
         _say(f"{folder}: {_megabytes(folder)}")
+
+
+def check(options: Namespace) -> None:
+    """Check a version folder, a line for each thing that holds."""
+    for line in check_version(newest_version(options.folder)):
+        _say(line)
+
+
+def _subject(options: Namespace) -> Subject | None:
+    """Return what is to be exported, or None for a run on digits."""
+    if options.keras is not None:
+        labels = None
+        if options.labels is not None:
+            labels = [
+                line.strip() for line in options.labels.read_text().splitlines() if line.strip()
+            ]
+        return open_keras_classifier(options.keras, labels, options.input_range, options.polarity)
+    return pictures_subject(options.run) if is_run_on_pictures(options.run) else None
 
 
 def _say_evaluation(evaluation: Evaluation) -> None:

@@ -1,6 +1,8 @@
 """What a training run is made of."""
 
-from dataclasses import dataclass
+from argparse import Namespace
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,3 +40,14 @@ class TrainingConfig:
                 raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
         if not 0 <= self.share_close <= 1:
             raise ValueError(f"share_close must lie between 0 and 1; got {self.share_close}")
+
+
+def given_settings(options: Namespace, settings: type[Any]) -> dict[str, Any]:
+    """Return the options that set a field of a dataclass of settings; the rest keep its defaults.
+
+    Args:
+        options: with None for what was not given.
+        settings: the dataclass.
+    """
+    given = {field.name: getattr(options, field.name) for field in fields(settings)}
+    return {name: value for name, value in given.items() if value is not None}

@@ -13,6 +13,7 @@ from model_export.evaluate import Evaluation, evaluate
 from model_export.golden import record_golden
 from model_export.predictors import keras_predictor, load_weights
 from model_export.saved_models import save_classifier, save_warp
+from model_export.subject import Subject, subject_card
 from model_export.verify import ExportRefusedError, verify_classifier, verify_warp
 from model_export.version_folder import version_folder, written_whole
 from model_export.warmup import classifier_requests, warp_requests, write_warmup
@@ -47,11 +48,7 @@ def export_classifier(
     target = version_folder(models, name, version)
     model = load_weights(run_folder)
     training = _read_config(run_folder)
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
-        raise ExportRefusedError(
-            f"the weights in {run_folder} are not all finite: the training diverged. "
-            "Train again with a lower --learning-rate."
-        )
+    _refuse_diverged(model, f"the run in {run_folder}")
     with written_whole(target) as folder:
         evaluation = evaluate(keras_predictor(model), digits)
         output_size = evaluation.readings[0].outputs["warped"].shape[1:3]
@@ -62,6 +59,35 @@ def export_classifier(
         verify_classifier(folder, model)
         record_golden(folder)
     return target, evaluation
+
+
+def export_subject(
+    subject: Subject, models: Path, name: str = "stn", version: int | None = None
+) -> Path:
+    """Export any classifier; returns the version folder.
+
+    Args:
+        subject: the classifier, its labels, and what its card says.
+        models: the folder of all servables.
+        name: of the servable.
+        version: its number; the next one when None.
+
+    Raises:
+        FileExistsError: the version is there already.
+        ExportRefusedError: what was written does not answer as the model does.
+    """
+    target = version_folder(models, name, version)
+    _refuse_diverged(subject.model, "the model")
+    with written_whole(target) as folder:
+        outputs = keras_predictor(subject.model)(subject.samples)
+        save_classifier(
+            subject.model, list(subject.labels), subject_card(name, subject, outputs), folder
+        )
+        write_warmup(folder, classifier_requests(name, subject.samples))
+        write_batching_params(folder)
+        verify_classifier(folder, subject.model, subject.samples)
+        record_golden(folder)
+    return target
 
 
 def export_warp(models: Path, version: int | None = None) -> Path:
@@ -82,6 +108,14 @@ def export_warp(models: Path, version: int | None = None) -> Path:
         verify_warp(folder)
         record_golden(folder)
     return target
+
+
+def _refuse_diverged(model: Any, what: str) -> None:
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ExportRefusedError(
+            f"the weights of {what} are not all finite: the training diverged. Train again with a "
+            "lower --learning-rate."
+        )
 
 
 def _read_config(run_folder: Path) -> dict[str, Any]:

@@ -17,9 +17,9 @@ BLUE = "#2463a6"
 ORANGE = "#d1700f"
 RED = "#c0392b"
 # Of the quadrilateral: its first edge is the top of what the network saw.
-_REGION = "#ffb000"
-_TOP = "#1e9be0"
-_GROUND = "#dfe3e8"
+REGION = "#ffb000"
+TOP = "#1e9be0"
+GROUND = "#dfe3e8"
 _DPI = 110
 
 
@@ -126,13 +126,13 @@ def _draw_pair(sent: Axes, seen: Axes, reading: Reading, index: int) -> None:
     height, width = image.shape
     sent.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     corners = region(reading.outputs["theta"][index], (height, width))
-    sent.plot(*corners[[1, 2, 3, 0]].T, color=_REGION, linewidth=1.3)
-    sent.plot(*corners[:2].T, color=_TOP, linewidth=1.8)
+    sent.plot(*corners[[1, 2, 3, 0]].T, color=REGION, linewidth=1.3)
+    sent.plot(*corners[:2].T, color=TOP, linewidth=1.8)
     # A region may reach past the image, so there is some grey ground around it.
     reach = width / 6
     sent.set_xlim(-0.5 - reach, width - 0.5 + reach)
     sent.set_ylim(height - 0.5 + reach, -0.5 - reach)
-    sent.set_facecolor(_GROUND)
+    sent.set_facecolor(GROUND)
     for axes in (sent, seen):
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)

@@ -12,14 +12,14 @@ import tensorflow as tf
 from model_export.distortion import CANVAS
 from model_export.session_model import SessionModel
 
-# From uint8 (num, height, width) to arrays by name: probabilities, theta and warped.
+# From uint8 (num, height, width), or with channels, to probabilities, theta and warped by name.
 Predictor = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 WEIGHTS = "model.keras"
 _BATCH_SIZE = 500
 
 
-def keras_predictor(model: keras.Model) -> Predictor:
+def keras_predictor(model: Any) -> Predictor:
     """Ask a Keras classifier, in batches."""
 
     @tf.function
@@ -40,7 +40,23 @@ def session_predictor(model: SessionModel) -> Predictor:
 
 
 def load_weights(run_folder: Path) -> keras.Model:
-    """Load the classifier of a run folder.
+    """Load the digit classifier of a run folder.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is no Keras model, or has other inputs and outputs than a classifier of ours.
+    """
+    model = load_classifier(run_folder)
+    if model.input_shape[1:] != (CANVAS, CANVAS, 1):
+        raise ValueError(
+            f"{run_folder / WEIGHTS} must map ({CANVAS}, {CANVAS}, 1) to logits, theta and warped; "
+            f"it maps {model.input_shape[1:]} to them"
+        )
+    return model
+
+
+def load_classifier(run_folder: Path) -> keras.Model:
+    """Load the classifier of a run folder, whatever it takes.
 
     Raises:
         FileNotFoundError: there is none.
@@ -58,9 +74,9 @@ def load_weights(run_folder: Path) -> keras.Model:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not a Keras model that can be read: {error}") from error
     outputs = set(model.output) if isinstance(model.output, dict) else set()
-    if model.input_shape[1:] != (CANVAS, CANVAS, 1) or outputs != {"logits", "theta", "warped"}:
+    if outputs != {"logits", "theta", "warped"}:
         raise ValueError(
-            f"{path} must map ({CANVAS}, {CANVAS}, 1) to logits, theta and warped; "
+            f"{path} must map images to logits, theta and warped; "
             f"it maps {model.input_shape[1:]} to {sorted(outputs) or model.output}"
         )
     return model
@@ -77,17 +93,27 @@ def open_predictor(folder: Path) -> Iterator[Predictor]:
     if (folder / WEIGHTS).is_file():
         yield keras_predictor(load_weights(folder))
         return
-    if not (folder / "saved_model.pb").is_file():
-        versions = [p for p in folder.glob("*/saved_model.pb") if p.parent.name.isdecimal()]
-        if not versions:
-            raise FileNotFoundError(
-                f"{folder} is neither a run folder (with {WEIGHTS}) nor an exported model "
-                "(with saved_model.pb, or numbered versions that have one)"
-            )
-        folder = max(versions, key=lambda path: int(path.parent.name)).parent
+    folder = newest_version(folder)
     with SessionModel(folder) as model:
         _check_signature(model, folder)
         yield session_predictor(model)
+
+
+def newest_version(folder: Path) -> Path:
+    """Return a version folder itself, or of a servable's folder the newest version's.
+
+    Raises:
+        FileNotFoundError: it is neither.
+    """
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    versions = [p for p in folder.glob("*/saved_model.pb") if p.parent.name.isdecimal()]
+    if not versions:
+        raise FileNotFoundError(
+            f"{folder} is neither a run folder (with {WEIGHTS}) nor an exported model "
+            "(with saved_model.pb, or numbered versions that have one)"
+        )
+    return max(versions, key=lambda path: int(path.parent.name)).parent
 
 
 def _check_signature(model: SessionModel, folder: Path) -> None:
@@ -103,7 +129,7 @@ def _check_signature(model: SessionModel, folder: Path) -> None:
 
 def _in_batches(call: Callable[[Any], dict[str, np.ndarray]]) -> Predictor:
     def predict(images: np.ndarray) -> dict[str, np.ndarray]:
-        images = images[..., np.newaxis]
+        images = images[..., np.newaxis] if images.ndim == 3 else images
         parts = [call(images[i : i + _BATCH_SIZE]) for i in range(0, len(images), _BATCH_SIZE)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -97,8 +97,14 @@ def training_progress(console: Console) -> LineProgress:
 
 def figures(row: Row) -> str:
     """Return an epoch's figures in words."""
+    # Only of digits is it known where they lie.
+    follows = "centre_correlation" in row
+    theta = (
+        f"theta follows the digit {row['centre_correlation']:.2f}"
+        if follows
+        else f"spread of theta {row['theta_spread']:.2f}"
+    )
     return (
         f"loss {row['loss']:.4f}, validation error {row['validation_error_percent']:.2f} %, "
-        f"theta follows the digit {row['centre_correlation']:.2f}, "
-        f"{row['cpu_minutes']:.1f} CPU minutes"
+        f"{theta}, {row['cpu_minutes']:.1f} CPU minutes"
     )

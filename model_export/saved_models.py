@@ -14,14 +14,14 @@ Endpoint = Callable[..., dict[str, tf.Tensor]]
 WARP_TYPES = {"warp": tf.float32, "warp_uint8": tf.uint8}
 
 
-def save_classifier(model: keras.Model, labels: list[str], card: str, folder: Path) -> None:
+def save_classifier(model: Any, labels: list[str], card: str, folder: Path) -> None:
     """Write the `stn` servable: `predict`, which is also `serving_default`, and `describe`.
 
     A server that batches this servable refuses what has no rows, and so `describe`, which has no
     input: it is asked `describe_batched`, which takes rows of anything and describes each.
 
     Args:
-        model: from float32 images in [0, 1] to `logits`, `theta` and `warped`.
+        model: see `subject.ServedModel`.
         labels: the names of the classes.
         card: the model card, JSON.
         folder: where to write; it must not exist, or be empty.

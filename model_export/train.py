@@ -17,6 +17,7 @@ from model_export.config import TrainingConfig
 from model_export.data import Digits
 from model_export.distortion import CANVAS, draw_mixture, fixed_set, place
 from model_export.localizer_health import LocalizerHealth, measure_health
+from model_export.pacing import PacedOptimizer
 from model_export.predictors import WEIGHTS, Predictor, keras_predictor
 
 VALIDATION_SEED = 1506
@@ -130,15 +131,13 @@ def _training_step(
     config: TrainingConfig,
     steps_per_epoch: int,
 ) -> Any:
-    localization = model.get_layer("spatial_transformer").trainable_variables
-    localization_paths = {variable.path for variable in localization}
-    rest = [v for v in model.trainable_variables if v.path not in localization_paths]
-    total_steps = config.epochs * steps_per_epoch
-    # Adam ignores the scale of a gradient, so the slower localizer needs an optimizer of its own.
-    localization_optimizer = _optimizer(config, config.localizer_rate, total_steps)
-    rest_optimizer = _optimizer(config, 1.0, total_steps)
-    localization_optimizer.build(localization)
-    rest_optimizer.build(rest)
+    optimizer = PacedOptimizer(
+        model,
+        config.learning_rate,
+        config.localizer_rate,
+        config.weight_decay,
+        config.epochs * steps_per_epoch,
+    )
     all_images, all_labels = tf.constant(images), tf.constant(labels, tf.int32)
 
     @tf.function
@@ -151,26 +150,10 @@ def _training_step(
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(tf.gather(all_labels, batch), logits)
             )
-        gradients = tape.gradient(loss, [*localization, *rest])
-        gradients, _ = tf.clip_by_global_norm(gradients, 1.0)
-        localization_optimizer.apply(gradients[: len(localization)], localization)
-        rest_optimizer.apply(gradients[len(localization) :], rest)
+        optimizer.minimize(loss, tape)
         return loss
 
     return step
-
-
-def _optimizer(config: TrainingConfig, factor: float, total_steps: int) -> keras.Optimizer:
-    warmup_steps = max(1, total_steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(1, total_steps - warmup_steps),
-        warmup_target=config.learning_rate * factor,
-        warmup_steps=warmup_steps,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, beta_2=0.99)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def _batches(

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -28,22 +28,29 @@ class ExportRefusedError(RuntimeError):
     """What was written would fail in a model server, or answer otherwise than the model."""
 
 
-def verify_classifier(folder: Path, model: keras.Model) -> None:
+def verify_classifier(folder: Path, model: Any, samples: np.ndarray | None = None) -> None:
     """Check an exported classifier against the Keras model it comes from, through both loaders.
+
+    Args:
+        folder: of the version.
+        model: see `subject.ServedModel`.
+        samples: uint8 `(num, height, width, channels)`; distorted digits when left out.
 
     Raises:
         ExportRefusedError: it does not load, lacks a part of the contract, or answers otherwise.
     """
-    images, _ = fixed_set(load_sample().test_images[:4])
+    if samples is None:
+        samples = fixed_set(load_sample().test_images[:4])[0][..., np.newaxis]
+    images = np.resize(samples, (4, *samples.shape[1:]))
     expected = keras_predictor(model)(images)
     num_classes = expected["probabilities"].shape[1]
 
     def check(loader: str, run: Run) -> None:
         for part in (slice(0, 1), slice(1, 4)):
-            outputs = run("predict", images=images[part][..., np.newaxis])
+            outputs = run("predict", images=images[part])
             for name, values in expected.items():
                 _compare(f"{loader}: '{name}'", outputs.get(name), values[part])
-        default = run("serving_default", images=images[:1][..., np.newaxis])
+        default = run("serving_default", images=images[:1])
         _compare(f"{loader}: serving_default", default["theta"], expected["theta"][:1])
         described = run("describe")
         _check_card(loader, described, CLASSIFIER_KEYS)
@@ -93,7 +100,7 @@ def verify_warp(folder: Path) -> None:
 def _through_both_loaders(folder: Path, check: Callable[[str, Run], None]) -> None:
     """Call `check` with each loader's name and its way to call a signature; refuse what fails."""
     with refusing("the v1 loader in a Session"), SessionModel(folder) as session:
-        _check_ops(session)
+        check_ops(session)
         check(V1_LOADER, session.run)
     with refusing("tf.saved_model.load"):
         loaded = tf.saved_model.load(str(folder))
@@ -118,7 +125,12 @@ def refusing(loader: str) -> Iterator[None]:
         ) from error
 
 
-def _check_ops(model: SessionModel) -> None:
+def check_ops(model: SessionModel) -> None:
+    """Refuse a graph that no model server can run, though it can be loaded here.
+
+    Raises:
+        ExportRefusedError: it calls Python, or insists on XLA.
+    """
     definition = model.meta_graph.graph_def
     nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
     if foreign := {node.op for node in nodes} & _FOREIGN_OPS:

@@ -26,17 +26,19 @@ _NUM_DIGITS = 8
 _FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
 
-def classifier_requests(name: str) -> list[PredictRequest]:
-    """Return requests for each allowed batch size and each set of outputs, with distorted digits.
+def classifier_requests(name: str, samples: np.ndarray | None = None) -> list[PredictRequest]:
+    """Return requests for each allowed batch size and each set of outputs.
 
     Args:
         name: of the servable.
+        samples: uint8 `(num, height, width, channels)`; distorted digits when left out.
     """
-    digits, _ = fixed_set(load_sample().test_images[:_NUM_DIGITS])
+    if samples is None:
+        samples = fixed_set(load_sample().test_images[:_NUM_DIGITS])[0][..., np.newaxis]
     requests = []
     for outputs in OUTPUT_SETS:
         for size in ALLOWED_BATCH_SIZES:
-            images = np.resize(digits, (size, *digits.shape[1:]))[..., np.newaxis]
+            images = np.resize(samples, (size, *samples.shape[1:]))
             requests.append(predict_request(name, "predict", {"images": images}, outputs))
     return requests
 

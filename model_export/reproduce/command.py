@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model_export.data import load_digits
+from model_export.progress import figures
 from model_export.reproduce.cell import Cell, Row, parse_cell, train_cell
 from model_export.reproduce.experiments import EXPERIMENTS
 from model_export.reproduce.networks import NETWORKS
@@ -62,9 +63,7 @@ class _Budget:
         self._used += row["cpu_minutes"] - self._before
         self._before = row["cpu_minutes"]
         sys.stderr.write(
-            f"{self._prefix}: epoch {row['epoch']:.0f} of {self._epochs}, loss {row['loss']:.4f}, "
-            f"validation error {row['validation_error_percent']:.2f} %, spread of theta "
-            f"{row['theta_spread']:.2f}, {row['cpu_minutes']:.1f} CPU minutes\n"
+            f"{self._prefix}: epoch {row['epoch']:.0f} of {self._epochs}: {figures(row)}\n"
         )
         sys.stderr.flush()
         self.spent = self._minutes is not None and self._used >= self._minutes

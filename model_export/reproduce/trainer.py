@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from model_export.averaging import AveragedWeights
+from model_export.pacing import PacedOptimizer
 from model_export.reproduce.augmentation import augment
 from model_export.reproduce.experiments import Experiment
 from model_export.reproduce.networks import Network
@@ -43,7 +44,13 @@ class Trainer:
         self._experiment, self._recipe, self._seed = experiment, recipe, seed
         self._num_digits = len(labels)
         self.steps_per_epoch = self._num_digits // recipe.batch_size
-        self._groups = self._split()
+        self._optimizer = PacedOptimizer(
+            self.model,
+            recipe.learning_rate,
+            recipe.localizer_rate,
+            recipe.weight_decay,
+            recipe.epochs * self.steps_per_epoch,
+        )
         self._images = tf.constant(images, tf.float32) / 255
         self._labels = tf.one_hot(labels, 10)
         self._step = tf.function(self._train_step, autograph=False)
@@ -51,10 +58,9 @@ class Trainer:
     @property
     def variables(self) -> dict[str, list[Any]]:
         """Everything that a training goes on from, by group."""
-        optimizers = [v for _, optimizer in self._groups for v in optimizer.variables]
         return {
             "model": list(self.model.variables),
-            "optimizers": optimizers,
+            "optimizers": self._optimizer.variables,
             "average": self.average.variables,
         }
 
@@ -68,40 +74,6 @@ class Trainer:
             number = tf.constant((epoch - 1) * self.steps_per_epoch + index, tf.int32)
             losses.append(self._step(batch, number))
         return float(tf.reduce_mean(losses))
-
-    def _split(self) -> list[tuple[list[Any], keras.Optimizer]]:
-        """Return the localizer's variables and the rest's, each with an optimizer.
-
-        Adam ignores the scale of a gradient, so the slower localizer needs one of its own.
-        """
-        variables = self.model.trainable_variables
-        names = [layer.name for layer in self.model.layers]
-        localizer: list[Any] = []
-        if "spatial_transformer" in names:
-            localizer = self.model.get_layer("spatial_transformer").trainable_variables
-        paths = {variable.path for variable in localizer}
-        rest = [variable for variable in variables if variable.path not in paths]
-        groups = []
-        for members, factor in ((localizer, self._recipe.localizer_rate), (rest, 1.0)):
-            if members:
-                optimizer = self._optimizer(factor)
-                optimizer.build(members)
-                groups.append((members, optimizer))
-        return groups
-
-    def _optimizer(self, factor: float) -> keras.Optimizer:
-        total = self._recipe.epochs * self.steps_per_epoch
-        warmup = max(1, total // 20)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0,
-            decay_steps=max(1, total - warmup),
-            warmup_target=self._recipe.learning_rate * factor,
-            warmup_steps=warmup,
-        )
-        decay = self._recipe.weight_decay
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=decay, beta_2=0.99)
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        return optimizer
 
     def _pictures(self, batch: tf.Tensor, step_number: tf.Tensor) -> tf.Tensor:
         seed = tf.stack([self._seed, step_number * _SEEDS_PER_STEP])
@@ -119,10 +91,6 @@ class Trainer:
         with tf.GradientTape() as tape:
             logits = self.model(pictures, training=True)["logits"]
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
-        wanted = [variable for members, _ in self._groups for variable in members]
-        gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, wanted), 1.0)
-        for members, optimizer in self._groups:
-            optimizer.apply(gradients[: len(members)], members)
-            gradients = gradients[len(members) :]
+        self._optimizer.minimize(loss, tape)
         self.average.update(step_number)
         return loss

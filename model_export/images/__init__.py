@@ -1,0 +1,1 @@
+"""A classifier of your own pictures, from a folder with one folder for each class."""

@@ -1,0 +1,47 @@
+"""What size, colour and ground suit a set of pictures, from a look at some of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from model_export.images.reading import PictureSpec, UnreadablePictureError, read_picture
+
+SIZES = (28, 32, 48, 64, 96, 128)
+_NUM_LOOKED_AT = 300
+_PROBE = PictureSpec(32, 32, 3, 0)
+
+
+def choose_spec(
+    paths: Sequence[Path], size: int | None = None, channels: int | None = None
+) -> PictureSpec:
+    """Return what the network shall take; what is given stays as it is.
+
+    The side is the largest of a few that the median picture's shorter side fills, at most 128. The
+    channels are three when any picture looked at has colour. The ground is light when most of the
+    pictures' borders are.
+
+    Args:
+        paths: of all pictures; some, evenly spread, are looked at.
+        size: of the square input, in pixels.
+        channels: 1 or 3.
+    """
+    some = [paths[i] for i in np.linspace(0, len(paths) - 1, _NUM_LOOKED_AT).astype(int)]
+    sides, coloured, borders = [], False, []
+    for path in dict.fromkeys(some):
+        try:
+            with Image.open(path) as picture:
+                sides.append(min(picture.size))
+            probe = read_picture(path, _PROBE).astype(int)
+        except (UnreadablePictureError, OSError):
+            continue
+        coloured = coloured or bool(np.ptp(probe, axis=2).max() > 24)
+        inside = probe[probe.any(axis=(1, 2))][:, probe.any(axis=(0, 2))]
+        if inside.size:
+            edges = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
+            borders.append(float(np.median(np.concatenate(edges))))
+    shorter = float(np.median(sides)) if sides else SIZES[0]
+    side = size or max([one for one in SIZES if one <= shorter], default=SIZES[0])
+    light = bool(borders) and float(np.median(borders)) > 127
+    return PictureSpec(side, side, channels or (3 if coloured else 1), 255 if light else 0)

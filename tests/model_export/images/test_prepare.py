@@ -1,0 +1,126 @@
+"""Which pictures are found, left out and split, and how they come back."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_export.images.batches import num_steps, training_batches
+from model_export.images.folder import list_pictures
+from model_export.images.prepare import Prepared, open_prepared, prepare
+from model_export.images.split import LEFT_OUT, TEST, TRAIN, VALIDATION, split_by_content
+from tests.model_export.images.conftest import SPEC, draw_bars
+
+
+def read(folder: Path, run: Path) -> Prepared:
+    return prepare(list_pictures(folder), folder, SPEC, run)
+
+
+def test_labels_are_the_folders_names_and_pictures_may_lie_deeper(tmp_path: Path) -> None:
+    draw_bars(tmp_path / "in", 6)
+    (tmp_path / "in" / "lying" / "more").mkdir()
+    (tmp_path / "in" / "lying" / "000.png").rename(tmp_path / "in" / "lying" / "more" / "0.PNG")
+    (tmp_path / "in" / ".hidden").mkdir()
+    (tmp_path / "in" / "lying" / "notes.txt").touch()
+
+    listing = list_pictures(tmp_path / "in")
+
+    assert listing.labels == ("lying", "standing")
+    assert np.bincount(listing.classes).tolist() == [6, 6]
+
+
+def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds 0 folders with pictures"):
+        list_pictures(tmp_path)
+
+
+def test_broken_files_are_listed_and_left_out(tmp_path: Path) -> None:
+    draw_bars(tmp_path / "in", 6)
+    (tmp_path / "in" / "lying" / "003.png").write_bytes(b"no picture")
+
+    prepared = read(tmp_path / "in", tmp_path / "run")
+
+    assert len(prepared.classes) == 11
+    skipped = (tmp_path / "run" / "skipped.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in skipped] == ["file", "lying/003.png"]
+
+
+def test_a_class_with_too_few_pictures_is_refused_and_named(tmp_path: Path) -> None:
+    draw_bars(tmp_path / "in", 6)
+    for number in (0, 1):
+        (tmp_path / "in" / "standing" / f"00{number}.png").unlink()
+
+    with pytest.raises(ValueError, match=r"too few are in standing \(4\)"):
+        read(tmp_path / "in", tmp_path / "run")
+
+
+def test_pictures_come_back_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
+    draw_bars(tmp_path / "in", 6)
+    prepared = read(tmp_path / "in", tmp_path / "run")
+
+    some = prepared.read(np.array([7, 2]))
+
+    assert np.array_equal(some[0], prepared.read(np.array([7]))[0])
+    assert np.array_equal(some[1], prepared.read(np.arange(12))[2])
+    assert np.array_equal(open_prepared(tmp_path / "run").parts, prepared.parts)
+
+
+def test_a_copy_never_lies_in_another_part_and_a_contradiction_in_none(tmp_path: Path) -> None:
+    folder = draw_bars(tmp_path / "in", 20)
+    for number in range(20):
+        name = f"{number:03}.png"
+        shutil.copy(folder / "lying" / name, folder / "lying" / f"copy-{name}")
+    shutil.copy(folder / "lying" / "007.png", folder / "standing" / "wrong.png")
+
+    prepared = read(folder, tmp_path / "run")
+
+    part = dict(zip(prepared.paths.tolist(), prepared.parts.tolist(), strict=True))
+    for number in range(20):
+        assert part[f"lying/{number:03}.png"] == part[f"lying/copy-{number:03}.png"]
+    assert part["lying/007.png"] == part["standing/wrong.png"] == LEFT_OUT
+
+
+@given(
+    st.lists(
+        st.tuples(st.binary(min_size=2, max_size=2), st.integers(0, 3)), min_size=1, max_size=60
+    )
+)
+def test_equal_pictures_share_a_part_whatever_they_are(pictures: list[tuple[bytes, int]]) -> None:
+    digests, classes = zip(*pictures, strict=True)
+
+    parts = split_by_content(digests, classes, 0.15, 0.15)
+
+    for digest in set(digests):
+        assert len({p for p, d in zip(parts.tolist(), digests, strict=True) if d == digest}) == 1
+    for number in set(classes):
+        here = [i for i, c in enumerate(classes) if c == number and parts[i] != LEFT_OUT]
+        if len({digests[i] for i in here}) >= 3:
+            assert {TRAIN, VALIDATION, TEST} <= {int(parts[i]) for i in here}
+
+
+def test_an_epoch_shows_each_picture_once_when_there_are_many(tmp_path: Path) -> None:
+    draw_bars(tmp_path / "in", 40)
+    prepared = read(tmp_path / "in", tmp_path / "run")
+    chosen = prepared.part(TRAIN)
+    size = len(chosen) // 20
+
+    batches = list(training_batches(prepared, chosen, size, False, (1, 1)))
+
+    assert len(batches) == num_steps(len(chosen), size)
+    seen = {image.tobytes() for images, _ in batches for image in images.numpy()}
+    assert len(seen) == len(batches) * size
+
+
+def test_balanced_batches_draw_the_rare_class_as_often(tmp_path: Path) -> None:
+    draw_bars(tmp_path / "in", 30)
+    for number in range(6, 30):
+        (tmp_path / "in" / "standing" / f"{number:03}.png").unlink()
+    prepared = read(tmp_path / "in", tmp_path / "run")
+
+    batches = training_batches(prepared, prepared.part(TRAIN), 20, True, (1, 1))
+
+    share = np.concatenate([classes.numpy() for _, classes in batches]).mean()
+    assert share == pytest.approx(0.5, abs=0.1)

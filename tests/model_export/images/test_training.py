@@ -1,0 +1,157 @@
+"""A training on pictures, its end, and what is reported."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model_export.cli import main
+from model_export.images.command import REPORT
+from model_export.images.config import ImageConfig
+from model_export.images.prepare import INDEX, PIXELS, Prepared, open_prepared
+from model_export.images.readings import Readings
+from model_export.images.training import STATE, train_on_pictures
+from tests.model_export.images.conftest import TINY
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    with np.load(folder / STATE) as stored:
+        return {name: stored[name] for name in stored if name != "notes"}
+
+
+class Killed(Exception):
+    """The end of a training at a moment of the test's choosing."""
+
+
+class Killer:
+    """A watcher that ends a training in the middle of its second epoch."""
+
+    def __init__(self) -> None:
+        self.steps_left = -1
+
+    def start(self, num_epochs: int, num_steps: int) -> None:
+        self.steps_left = num_steps // 2 + 3
+
+    def step(self) -> None:
+        self.steps_left -= 1
+        if not self.steps_left:
+            raise Killed
+
+    def epoch(self, row: dict[str, float]) -> None:
+        pass
+
+
+def test_a_training_killed_within_an_epoch_ends_with_the_same_weights(
+    trained: Prepared, tmp_path: Path
+) -> None:
+    for name in (INDEX, PIXELS):
+        shutil.copy(trained.folder / name, tmp_path / name)
+    prepared = open_prepared(tmp_path)
+
+    with pytest.raises(Killed):
+        train_on_pictures(prepared, TINY, Killer())
+    history = train_on_pictures(prepared, TINY)
+
+    whole = weights(trained.folder)
+    assert len(history) == TINY.epochs
+    assert all(np.array_equal(values, whole[name]) for name, values in weights(tmp_path).items())
+
+
+def test_a_run_does_not_go_on_with_other_settings(trained: Prepared) -> None:
+    with pytest.raises(ValueError, match=r"begun with other settings \(dropout\)"):
+        train_on_pictures(trained, replace(TINY, dropout=0.1))
+
+
+def test_training_stops_when_validation_gets_no_better(
+    trained: Prepared, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from model_export.images import training
+
+    losses = iter([3.0, 1.0, 2.0, 2.0, 2.0, 2.0])
+    saved: list[float] = []
+    monkeypatch.setattr(training._Training, "epoch", lambda *_: 0.0)
+    monkeypatch.setattr(training._Training, "validate", lambda _: {"validation_loss": next(losses)})
+    monkeypatch.setattr(training, "_save_model", lambda *_: saved.append(1.0))
+    for name in (INDEX, PIXELS):
+        shutil.copy(trained.folder / name, tmp_path / name)
+
+    history = train_on_pictures(open_prepared(tmp_path), replace(TINY, epochs=9, patience=2))
+
+    assert [row["validation_loss"] for row in history] == [3.0, 1.0, 2.0, 2.0]
+    assert len(saved) == 2, "the best two so far were kept, and nothing after them"
+
+
+READINGS = Readings(
+    ("a", "b", "c"),
+    np.array(["1", "2", "3", "4"]),
+    np.array([0, 0, 1, 1]),
+    np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0], [0.4, 0.6, 0.0], [0.95, 0.0, 0.05]]),
+    np.zeros((4, 6)),
+)
+
+
+def test_the_figures_of_readings_are_those_counted_by_hand() -> None:
+    assert READINGS.accuracy == 0.5
+    assert READINGS.confusion.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
+    assert READINGS.worst_first().tolist() == [3, 1]
+    third = READINGS.per_class()[2]
+    assert (third["num_images"], third["precision"], third["recall"]) == (0, None, None)
+    # |0.925 - 0.5| * 2/4 + |0.8 - 0| / 4 + |0.6 - 1| / 4
+    assert READINGS.calibration_error == pytest.approx(0.2125 + 0.2 + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"transform": "rubber"}, "transform must be one of affine"),
+        ({"epochs": 0}, "epochs must be at least 1"),
+        ({"test_share": 0.0}, "test_share must lie above 0"),
+        ({"augment": 4.0}, "augment must lie between 0 and 3"),
+        ({"balanced": True, "class_weights": True}, "take one"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ImageConfig(**setting)
+
+
+def test_from_a_folder_to_a_checked_export_with_labels_in_words(
+    bars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands of the guide, with a projective transformer on colour."""
+    run, models = tmp_path / "run", tmp_path / "models"
+    settings = ["--epochs", "1", "--batch-size", "8", "--transform", "projective", "--balanced"]
+
+    trained = main(
+        ["train", "--images", str(bars), "--run", str(run), "--channels", "3", *settings]
+    )
+    exported = main(["export", "--run", str(run), "--models", str(models), "--only", "stn"])
+    checked = main(["check", str(models / "stn")])
+    capsys.readouterr()
+    evaluated = main(
+        ["evaluate", str(models / "stn" / "1"), "--images", str(bars), "--json"]
+        + ["--report", str(tmp_path / "bars.html")]
+    )
+
+    figures = json.loads(capsys.readouterr().out)
+    assert (trained, exported, checked, evaluated) == (0, 0, 0, 0)
+    assert [row["label"] for row in figures["classes"]] == ["lying", "standing"]
+    assert figures["num_images"] == 80
+    for page in (run / REPORT, tmp_path / "bars.html"):
+        text = page.read_text()
+        assert "lying" in text
+        assert text.count("data:image/png;base64,") >= 3
+        assert "http" not in text, "a page that needs nothing from elsewhere"
+
+
+def test_options_of_digits_and_pictures_do_not_mix(
+    bars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "--images", str(bars), "--run", str(tmp_path / "run")]
+
+    assert main([*arguments, "--share-close", "0.5"]) == 2
+    assert "--share-close is for training on digits" in capsys.readouterr().err
