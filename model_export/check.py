@@ -32,7 +32,7 @@ def check_version(folder: Path) -> Iterator[str]:
         PromotionError: it does not honour the contract.
         FileNotFoundError: a part of the folder is missing.
     """
-    requests, golden = read_warmup(folder), read_golden(folder)
+    requests = read_warmup(folder)
     with refusing("the v1 loader in a Session"), SessionModel(folder) as model:
         check_ops(model)
         check_contract(model.signatures, model.run)
@@ -47,7 +47,7 @@ def check_version(folder: Path) -> Iterator[str]:
             )
             _check_describe_batched(model)
             yield "'describe_batched' gives each row what 'describe' gives"
-        largest = compare_golden(golden, replay(requests, model))
+        largest = compare_golden(read_golden(folder), replay(requests, model))
         yield (
             f"{len(requests)} warm-up requests are answered as at the export, off by at most "
             f"{largest:.1g} (up to {GOLDEN_TOLERANCE:g} is rounding)"

@@ -199,7 +199,7 @@ def test_a_classifier_cannot_be_exported_without_a_run(tmp_path: Path, capsys: C
     status, line = failing(["export", "--models", tmp_path], capsys)
 
     assert status == 2
-    assert "--run is needed" in line
+    assert "--run or --keras is needed" in line
 
 
 def test_a_version_that_exists_is_refused_before_any_work(
