@@ -9,6 +9,9 @@ from service.lane import ROUNDS, Jitter, Lane
 
 # A picture costs as much as this many megapixels more than it has.
 _EACH = 0.1
+# A JPEG of a tenth of a byte for each pixel. Flat pictures have far less, and sent on purpose they
+# would else make every photo look hopeless; they are judged when their header has come.
+_MOST_MEGAPIXELS_PER_BYTE = 1e-5
 
 
 class PictureLane:
@@ -66,7 +69,8 @@ class PictureLane:
         """
         megapixels = num_pixels / 1e6
         self._check(megapixels, deadline)
-        self._megapixels_per_byte += 0.2 * (megapixels / num_bytes - self._megapixels_per_byte)
+        per_byte = min(megapixels / num_bytes, _MOST_MEGAPIXELS_PER_BYTE)
+        self._megapixels_per_byte += 0.2 * (per_byte - self._megapixels_per_byte)
         return Place(self, megapixels + _EACH, deadline)
 
     def check_turn(self, units: float, deadline: float) -> None:

@@ -114,6 +114,19 @@ def test_a_picture_is_refused_by_its_bytes_before_they_have_come() -> None:
     played(scenario, seconds_each=1)
 
 
+def test_flat_pictures_of_few_bytes_do_not_make_a_photo_look_hopeless() -> None:
+    """A thousand bytes can hold nine megapixels of one colour; a photo of as many bytes cannot."""
+
+    def scenario(pictures: PictureLane, now: float) -> None:
+        for _ in range(20):
+            with pictures.place(9 * MEGA, 1_000, float("inf")):
+                pass
+        enter(pictures, now + 10)
+        pictures.expect(BYTES, now + 10)
+
+    played(scenario, seconds_each=1)
+
+
 def test_a_picture_whose_turn_comes_too_late_does_not_begin() -> None:
     """It would only keep the next from being in time."""
 

@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._waiting: asyncio.Future[Answer] | None = None
         self._for_head = False
         self.is_open = False
+        self.has_answered = False
 
     @classmethod
     async def to(cls, address: tuple[str, int]) -> "Connection":
@@ -157,6 +158,7 @@ class Connection(asyncio.Protocol):
             if size is None or len(self._received) < end + size:
                 return
             body, self._received = self._received[end : end + size], self._received[end + size :]
+            self.has_answered = True
             self._waiting.set_result(Answer(int(head[9:12]), head, body))
 
     def _body_size(self, head: bytes, start: int) -> int | None:
