@@ -3,14 +3,13 @@
 import sys
 from collections.abc import Sequence
 
-import uvicorn
 from pydantic import ValidationError
 
 from service.app import create_app
 from service.errors import ServiceError
 from service.keys import line_for, new_key
 from service.memory import return_large_buffers
-from service.server import Server, allow_connections
+from service.server import Server, allow_connections, bind
 from service.settings import Settings
 from service.supervisor import Supervisor, inherited_socket
 from service.telemetry.logs import configure_logging
@@ -38,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(settings.log_format, settings.log_level)
     listening = inherited_socket()
     if settings.workers > 1 and listening is None:
-        listening = uvicorn.Config("", host=settings.host, port=settings.port).bind_socket()
-        return Supervisor(arguments, settings.workers, listening).run()
+        listening = bind(settings.host, settings.port)
+        admin = None
+        if settings.admin_port is not None:
+            admin = bind(settings.admin_host, settings.admin_port)
+        return Supervisor(arguments, settings.workers, listening, admin).run()
     return_large_buffers()
     allow_connections(settings.max_connections)
     try:

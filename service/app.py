@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import errors, problems, schemas
+from service.admin import AdminServer
 from service.admission import Admission, Traffic
 from service.backend import Backend
 from service.breaker import Breaker
@@ -54,11 +55,17 @@ the query, as form fields or as JSON members alike. What goes wrong is answered 
 
 
 class Gateway(FastAPI):
-    """A FastAPI application inside an `edge.Edge`, which answers the direct routes itself."""
+    """A FastAPI application inside an `edge.Edge`, which answers the direct routes itself.
+
+    Attributes:
+        edge: it.
+        admin: the server of the administrative port; None without one.
+    """
 
     def __init__(self, edge: Edge, **options: Any) -> None:
         super().__init__(**options)
         self.edge = edge
+        self.admin: AdminServer | None = None
 
     def build_middleware_stack(self) -> ASGIApp:
         """Put the edge around all that FastAPI does for a request."""
@@ -159,7 +166,11 @@ def create_app(
     app.state.catalogue = catalogue
     app.state.calls = calls
     app.state.admission = edge.admission
-    Routes(inference, catalogue, pool, settings, metrics).add_to(app.router)
+    routes = Routes(inference, catalogue, pool, settings, metrics)
+    routes.add_to(app.router)
+    if settings.admin_port is not None:
+        own = Edge(settings, observers=[AccessLog(settings.access_log_sample).finished])
+        app.admin = AdminServer(own.around(_nothing_here, routes.for_admins()), own, settings)
     protocol = InferenceProtocolRoutes(inference, catalogue, pool, settings, package_version())
     protocol.add_to(app.router)
     add_pages(app.router, settings.page)
@@ -215,6 +226,10 @@ def package_version() -> str:
         return version("stn-serving")
     except PackageNotFoundError:
         return "0+unknown"
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    raise errors.NotFound("here are /metrics, /livez and /readyz")
 
 
 async def _routing_error(request: Request, error: Exception) -> Response:

@@ -193,6 +193,11 @@ class Connection(HttpToolsProtocol):
             return self.timeout_keep_alive_task.when() - self.timeout_keep_alive
         return None
 
+    def is_beginning(self) -> bool:
+        """Whether the first request, or part of a next one, is on its way."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return self._closing_since is None and (cycle is None or self._pending > 0)
+
     def _make_room(self) -> None:
         """Close the connection that has kept the gateway waiting for longest, or this one."""
         patience_ends = self.loop.time() - _PATIENCE_SECONDS

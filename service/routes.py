@@ -10,7 +10,7 @@ from service import answers, schemas
 from service.bodies import read_body
 from service.catalogue import Catalogue
 from service.context import context_of
-from service.direct import DirectRoute, OpenRoute
+from service.direct import DirectRoute, OpenRoute, RouteTable
 from service.errors import FieldError, MissingImage, TooManyImages, UnknownModel, UnknownOption
 from service.http import Answer, choose_media_type, json_answer
 from service.inference import Inference
@@ -59,8 +59,14 @@ class Routes:
         add_open: Any = partial(router.add_api_route, route_class_override=OpenRoute)
         add_open("/livez", self.livez, methods=["GET"], **schemas.LIVEZ)
         add_open("/readyz", self.readyz, methods=["GET"], **schemas.READYZ)
-        # Not for everyone: it names callers.
-        add("/metrics", self.metrics, methods=["GET"], **schemas.METRICS)
+        if self._settings.admin_port is None:
+            # Not for everyone: it names callers.
+            add("/metrics", self.metrics, methods=["GET"], **schemas.METRICS)
+
+    def for_admins(self) -> RouteTable:
+        """Return the routes of the administrative port."""
+        routes = {"/metrics": self.metrics, "/livez": self.livez, "/readyz": self.readyz}
+        return RouteTable(OpenRoute(path, tell, methods=["GET"]) for path, tell in routes.items())
 
     async def predict(self, request: Request) -> Answer:
         """Classify one image: class, probabilities, theta and the region looked at."""

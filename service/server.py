@@ -24,6 +24,9 @@ log = logging.getLogger("stn_serving")
 _TICKS_PER_LOOK = 10
 # Models, libraries, connections to the model server.
 _OTHER_FILES = 256
+_LAST_LOOK_SECONDS = 0.01
+# At the end, for the request of whoever has only just connected.
+_FIRST_WORDS_SECONDS = 1.0
 
 
 def allow_connections(max_connections: int) -> None:
@@ -35,6 +38,13 @@ def allow_connections(max_connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
         if allowed < wanted:
             log.warning("only %d files may be open, %d are wanted; see ulimit -n", allowed, wanted)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a bound socket; where that fails, say so and exit."""
+    return uvicorn.Config(
+        "", host=host, port=port, log_config=None, log_level="warning"
+    ).bind_socket()
 
 
 def uvicorn_config(app: Gateway, settings: Settings) -> uvicorn.Config:
@@ -87,13 +97,19 @@ class Server(uvicorn.Server):
         """Start the application, serve, and stop it."""
         with self.capture_signals():
             async with self._app.router.lifespan_context(self._app):
+                admin = self._app.admin
+                if admin is not None:
+                    await admin.begin()
                 await super().serve(sockets)
+                if admin is not None:
+                    await admin.shutdown()
 
     async def on_tick(self, counter: int) -> bool:
         """Look after the connections once a second; say when it is time to stop."""
         now = asyncio.get_running_loop().time()
         if counter % _TICKS_PER_LOOK == 0:
-            for connection in list(self.server_state.connections):
+            admin = self._app.admin.server_state.connections if self._app.admin else ()
+            for connection in (*self.server_state.connections, *admin):
                 cast("Connection", connection).look(now)
             if self._parent and os.getppid() != self._parent:
                 self._signals += 1  # the supervisor is gone, and nobody would end this process
@@ -103,6 +119,23 @@ class Server(uvicorn.Server):
         if self._drained_at is not None and (now >= self._drained_at or self._signals > 1):
             self.should_exit = True
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, but answer whoever had one before."""
+        # The loop looks at its sockets once more: what waits to be accepted is, and what has come
+        # on idle connections is read. Closed at once, the system would drop both.
+        await asyncio.sleep(_LAST_LOOK_SECONDS)
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _FIRST_WORDS_SECONDS
+        # A signal may hurry, and connections tell nobody how they fare.
+        while loop.time() < end and not self.force_exit and self._someone_begins():  # noqa: ASYNC110
+            await asyncio.sleep(_LAST_LOOK_SECONDS)
+        await super().shutdown(sockets)
+
+    def _someone_begins(self) -> bool:
+        return any(cast("Connection", c).is_beginning() for c in self.server_state.connections)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at the first signal; a second one does not wait for requests in flight."""

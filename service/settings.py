@@ -96,6 +96,14 @@ class Settings(BaseSettings):
         description="Address under which callers reach the gateway where that is not --host, as of "
         "a container whose port is published on 127.0.0.1 alone.",
     )
+    admin_host: str = Field("127.0.0.1", description="Address of --admin-port.")
+    admin_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port for /metrics, /livez and /readyz alone, without API keys, and of all "
+        "workers together; 0 takes a free one. /metrics is then here only.",
+    )
     api_keys: Annotated[str, AfterValidator(_keys)] | None = Field(
         None,
         description="API keys that are let in, each as name:sha256, with commas between them; "
@@ -250,6 +258,6 @@ class Settings(BaseSettings):
         1,
         ge=1,
         le=256,
-        description="Processes that answer. Each has its own connections, limits and metrics, and "
-        "without a model server its own copy of the models.",
+        description="Processes that answer. Each has its own connections and limits, and without a "
+        "model server its own copy of the models; --admin-port shows their metrics together.",
     )

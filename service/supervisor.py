@@ -6,8 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
+
+from service.admin import PATH_VARIABLE
+from service.gathering import Gathered, GatheringServer
 
 log = logging.getLogger("stn_serving")
 
@@ -40,25 +45,41 @@ class Supervisor:
         arguments: of `stn-serve`, for each worker.
         num_workers: how many.
         listening: the bound socket.
+        admin: the bound socket for metrics and health of all; None where none are asked for.
     """
 
     def __init__(
-        self, arguments: Sequence[str], num_workers: int, listening: socket.socket
+        self,
+        arguments: Sequence[str],
+        num_workers: int,
+        listening: socket.socket,
+        admin: socket.socket | None = None,
     ) -> None:
         self._command = [sys.executable, "-m", "service", *arguments]
         self._num_workers = num_workers
         self._listening = listening
+        self._admin = admin
         self._signals = 0
         self._workers: list[subprocess.Popen[bytes]] = []
+        self._admin_paths: list[Path] = []
 
     def run(self) -> int:
         """Supervise until told to stop; return the exit status.
 
         A worker that gives up by itself, having said why, ends all: the others would too.
         """
+        if self._admin is None:
+            return self._run()
+        # The folder is closed to others, and so are the workers' sockets in it.
+        with tempfile.TemporaryDirectory(prefix="stn-serving-") as folder:
+            self._admin_paths = [Path(folder, str(index)) for index in range(self._num_workers)]
+            GatheringServer(self._admin, Gathered(self._admin_paths)).start()
+            return self._run()
+
+    def _run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        self._workers = [self._start(says=index == 0) for index in range(self._num_workers)]
+        self._workers = [self._start(index, says=index == 0) for index in range(self._num_workers)]
         passed_on, status = 0, 0
         while any(worker.poll() is None for worker in self._workers) or not self._signals:
             time.sleep(_LOOK_SECONDS)
@@ -71,7 +92,7 @@ class Supervisor:
                 else:
                     log.error("worker %d died of signal %d; another follows", worker.pid, -ended)
                     time.sleep(_PAUSE_SECONDS)
-                    self._workers[index] = self._start(says=False)
+                    self._workers[index] = self._start(index, says=False)
             while passed_on < self._signals:
                 passed_on += 1
                 self._listening.close()
@@ -84,9 +105,11 @@ class Supervisor:
     def _on_signal(self, number: int, frame: object) -> None:
         self._signals += 1
 
-    def _start(self, says: bool) -> subprocess.Popen[bytes]:
+    def _start(self, index: int, says: bool) -> subprocess.Popen[bytes]:
         number = self._listening.fileno()
         variables = {_SOCKET_VARIABLE: str(number), _SAYS_VARIABLE: "yes" if says else "no"}
+        if self._admin_paths:
+            variables[PATH_VARIABLE] = str(self._admin_paths[index])
         return subprocess.Popen(  # noqa: S603 - this program itself
             self._command,
             env={**os.environ, **variables},

@@ -20,6 +20,7 @@ from prometheus_client import (
     ProcessCollector,
 )
 from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
 
 from service.context import RequestContext
 
@@ -162,15 +163,8 @@ class Metrics:
         duration.observe(seconds)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """Return all metrics as text, and its media type.
-
-        Args:
-            accept: the header; Prometheus names OpenMetrics there.
-        """
-        if openmetrics.CONTENT_TYPE_LATEST.partition(";")[0] in accept:
-            body: bytes = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
-            return body, openmetrics.CONTENT_TYPE_LATEST
-        return prometheus_client.generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
+        """Return all metrics as text, and its media type: see `exposition`."""
+        return exposition(self.registry, accept)
 
     def _look_up(self, key: tuple[str, int, str]) -> "_Answers":
         route, status, code = key
@@ -193,6 +187,19 @@ class Metrics:
         self, name: str, words: str, buckets: tuple[float, ...], labels: Iterable[str] = ()
     ) -> Histogram:
         return Histogram(name, words, labels, buckets=buckets, registry=self.registry)
+
+
+def exposition(collector: Collector, accept: str) -> tuple[bytes, str]:
+    """Return metrics as text, and its media type.
+
+    Args:
+        collector: gives them.
+        accept: the header; Prometheus names OpenMetrics there.
+    """
+    if openmetrics.CONTENT_TYPE_LATEST.partition(";")[0] in accept:
+        body: bytes = openmetrics.generate_latest(collector)  # type: ignore[no-untyped-call]
+        return body, openmetrics.CONTENT_TYPE_LATEST
+    return prometheus_client.generate_latest(collector), CONTENT_TYPE_PLAIN_0_0_4
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import tomllib
 from typing import Any
 
 import pytest
+import yaml
 
 from service.settings import Settings
 from tests.compose.model import CPU, FILES, GPU, ROOT, compose_model, seconds, unclear_variables
@@ -17,6 +18,8 @@ SERVICES = (*SERVING, *MONITORING)
 WIRED = {
     "host",
     "port",
+    "admin_host",
+    "admin_port",
     "published_address",
     "models",
     "model_server",
@@ -68,12 +71,24 @@ def test_the_model_server_is_on_the_internal_network_alone(model: dict[str, Any]
     networks = {name: s["networks"] for name, s in model["services"].items()}
 
     assert networks == {
-        "gateway": ["front", "model"],
+        "gateway": ["front", "model", "metrics"],
         "model-server": ["model"],
-        "prometheus": ["front", "monitoring"],
+        "prometheus": ["metrics", "monitoring"],
         "grafana": ["monitoring"],
     }
     assert model["networks"]["model"] == {"internal": True}
+
+
+def test_only_prometheus_reaches_the_port_for_metrics(model: dict[str, Any]) -> None:
+    """It asks for no key, so it is neither published nor on a network that leads anywhere."""
+    port = model["services"]["gateway"]["environment"]["STN_ADMIN_PORT"]
+    beside = {name for name, s in model["services"].items() if "metrics" in s["networks"]}
+    jobs = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+
+    assert model["networks"]["metrics"] == {"internal": True}
+    assert beside == {"gateway", "prometheus"}
+    targets = jobs["scrape_configs"][0]["static_configs"][0]["targets"]
+    assert targets == [f"gateway:{port}"]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ _PATIENT = (
 )
 
 
+# A model server that is away: the gateway then starts without TensorFlow, in a second.
+NO_MODELS = ("--model-server", "127.0.0.1:1")
+
+
 def _environment() -> dict[str, str]:
     """Return this process's environment without what its owner has set for a gateway."""
     return {name: value for name, value in os.environ.items() if not name.startswith("STN_")}
@@ -66,17 +70,18 @@ class Gateway:
 
 @contextlib.contextmanager
 def start_gateway(
-    models: Path, *flags: str, module: str = "service", patient: bool = True
+    models: Path | None, *flags: str, module: str = "service", patient: bool = True
 ) -> Iterator[Gateway]:
     """Start the gateway on a free port, wait until it answers, and stop it in the end.
 
     Args:
-        models: folder of the models.
+        models: folder of the models; None for none at all.
         flags: more of its command line.
         module: to run in its place.
         patient: with limits that no slow machine reaches.
     """
-    command = [sys.executable, "-m", module, "--models", str(models), "--port", "0"]
+    folder = NO_MODELS if models is None else ("--models", str(models))
+    command = [sys.executable, "-m", module, *folder, "--port", "0"]
     command += [*(_PATIENT if patient else ()), *flags]
     with subprocess.Popen(
         command,
@@ -93,13 +98,13 @@ def start_gateway(
                 said.append(line.rstrip())
                 if "explore:" in line or ("answers" in line and line.startswith("{")):
                     break
-            found = re.search(r"http://[\d.]+:\d+", "\n".join(said))
+            found = re.search(r'(?:answers on |"address": ?")(http://[\d.]+:\d+)', "\n".join(said))
             assert found, said
             says: list[str] = []
             reader = threading.Thread(target=says.extend, args=(process.stdout,))
             reader.start()
             try:
-                yield Gateway(found[0], said, process, says, reader)
+                yield Gateway(found[1], said, process, says, reader)
             finally:
                 process.kill()
                 reader.join()
@@ -118,3 +123,16 @@ def run_gateway(*flags: str) -> "subprocess.CompletedProcess[str]":
         timeout=_TIMEOUT_SECONDS,
         check=False,
     )
+
+
+def children_of(pid: int) -> set[int]:
+    """Return the numbers of a process's children, on Linux."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if parent == pid:
+            found.add(int(folder.name))
+    return found

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.gateway_process import run_gateway, start_gateway
+from tests.service.gateway_process import children_of, run_gateway, start_gateway
 from tests.service.pictures import encoded, photo
 
 IDENTITY = {"theta": "1,0,0,0,1,0"}
@@ -156,18 +156,6 @@ def test_what_outlasts_the_grace_is_told_so(models_folder: Path) -> None:
     assert b"stopped before the answer was ready" in answer
     assert status == 0, output
     assert "Traceback" not in output
-
-
-def children_of(pid: int) -> set[int]:
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-        if parent == pid:
-            found.add(int(folder.name))
-    return found
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
