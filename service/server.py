@@ -4,7 +4,9 @@ import asyncio
 import logging
 import os
 import resource
+import select
 import socket
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import cast
@@ -24,7 +26,7 @@ log = logging.getLogger("stn_serving")
 _TICKS_PER_LOOK = 10
 # Models, libraries, connections to the model server.
 _OTHER_FILES = 256
-_LAST_LOOK_SECONDS = 0.01
+_LOOK_SECONDS = 0.01
 # At the end, for the request of whoever has only just connected.
 _FIRST_WORDS_SECONDS = 1.0
 
@@ -122,17 +124,21 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, but answer whoever had one before."""
-        # The loop looks at its sockets once more: what waits to be accepted is, and what has come
-        # on idle connections is read. Closed at once, the system would drop both.
-        await asyncio.sleep(_LAST_LOOK_SECONDS)
+        end = asyncio.get_running_loop().time() + _FIRST_WORDS_SECONDS
+        # Closed at once, the system would drop who is connected and not yet accepted, and what has
+        # come on idle connections and is not yet read.
+        await self._until(end, lambda: not any(map(_someone_waits, self.servers)))
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _FIRST_WORDS_SECONDS
-        # A signal may hurry, and connections tell nobody how they fare.
-        while loop.time() < end and not self.force_exit and self._someone_begins():  # noqa: ASYNC110
-            await asyncio.sleep(_LAST_LOOK_SECONDS)
+        await self._until(end, lambda: not self._someone_begins())
         await super().shutdown(sockets)
+
+    async def _until(self, end: float, holds: Callable[[], bool]) -> None:
+        """Let the event loop look at its sockets, at least once, until something holds."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(_LOOK_SECONDS)
+        while loop.time() < end and not self.force_exit and not holds():  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _someone_begins(self) -> bool:
         return any(cast("Connection", c).is_beginning() for c in self.server_state.connections)
@@ -158,6 +164,13 @@ class Server(uvicorn.Server):
             print(f"  {line}")
         print(f"  try it:  curl -F image=@digit.png {address}/predict")
         print(f"  explore: {address}/docs", flush=True)
+
+
+def _someone_waits(server: asyncio.Server) -> bool:
+    poll = select.poll()
+    for listening in server.sockets:
+        poll.register(listening.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def describe_models(catalogue: Catalogue) -> list[str]:

@@ -191,7 +191,7 @@ def test_prometheus_scrapes_the_gateway_where_it_answers() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
     (job,) = config["scrape_configs"]
     model = compose_model(GPU)
-    port = model["services"]["gateway"]["ports"][0].rpartition(":")[2]
+    port = model["services"]["gateway"]["environment"]["STN_ADMIN_PORT"]
 
     assert job["static_configs"] == [{"targets": [f"gateway:{port}"]}]
     assert config["rule_files"] == ["alerts.yml"]

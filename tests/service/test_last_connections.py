@@ -41,8 +41,9 @@ def connection_to(port: int) -> socket.socket:
 
 
 def answer_on(connection: socket.socket) -> bytes:
+    """Return what comes until the other side closes; this side then does too."""
     answer = b""
-    with contextlib.suppress(ConnectionError):
+    with connection, contextlib.suppress(ConnectionError):
         while piece := connection.recv(65536):
             answer += piece
     return answer
