@@ -8,6 +8,9 @@ from starlette.types import Scope
 from service.context import context_of
 from service.errors import BodyTooLarge, BodyTooSlow, MalformedRequest, Overloaded
 
+# Set in a request's scope when all of its body has come, whether or not anybody has read it.
+BODY_IS_IN = "stn.body_is_in"
+
 
 class BodyMemory:
     """Bounds what the bodies of all requests together hold.
@@ -91,3 +94,8 @@ def has_body(scope: Scope) -> bool:
         name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
         for name, value in scope["headers"]
     )
+
+
+def is_body_coming(scope: Scope) -> bool:
+    """Whether some of a request's body may not have come yet."""
+    return BODY_IS_IN not in scope and has_body(scope)

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from service.bodies import BODY_IS_IN
 from service.edge import Edge
 from service.errors import HeadTooLarge, HeadTooSlow, MalformedRequest, Overloaded, ServiceError
 
@@ -145,6 +146,8 @@ class Connection(HttpToolsProtocol):
             return
         self._pending = 0
         self._body_since = None
+        scope: Any = self.cycle.scope  # takes what is not in its type, too
+        scope[BODY_IS_IN] = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

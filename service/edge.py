@@ -21,7 +21,7 @@ from typing import Protocol
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
-from service.bodies import BodyMemory, has_body
+from service.bodies import BodyMemory, is_body_coming
 from service.browsers import DOCS_HEADERS, SECURITY_HEADERS, Cors, Headers
 from service.context import RequestContext, context_of, read_context
 from service.direct import RouteTable
@@ -226,7 +226,7 @@ class Edge:
                 headers = list(message.get("headers", ()))
                 headers += self._headers_for_browsers(scope, headers)
                 headers += context.headers()
-                if self.stopping or (not context.body_is_read and has_body(scope)):
+                if self.stopping or (not context.body_is_read and is_body_coming(scope)):
                     # Or the rest of a body that nobody wants would be read to its end.
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers

@@ -116,6 +116,17 @@ def test_a_body_to_a_route_that_takes_none_is_not_read(wire: Wire) -> None:
     assert b"connection: close" in answer
 
 
+def test_after_a_refusal_whose_body_has_come_the_connection_goes_on(wire: Wire) -> None:
+    """A caller refused for a moment need not connect anew, which costs more than the refusal."""
+    wire.send(post("Content-Length: 3", path="/livez") + b"abc")
+    wire.send(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    answers = wire.until_closed()
+
+    assert status_of(answers) == 405
+    assert answers.count(b"HTTP/1.1 200") == 1
+
+
 def test_a_caller_that_hangs_up_half_way_does_no_harm(port: int) -> None:
     for _ in range(20):
         with Wire(port) as wire:
