@@ -28,7 +28,7 @@ from service.errors import FieldError, InvalidTensor, NotReady, UnknownVersion
 from service.geometry import UNFITTED, Fit
 from service.images import FittedImage, check_pixels, decode_for_model, decode_for_warp, encode_png
 from service.options import PredictOptions, Selector, WarpOptions
-from service.picture_lane import PictureLane
+from service.picture_lane import PictureLane, Place
 from service.pictures import PicturePool, is_small
 from service.servable import Model, Servable
 from service.telemetry.tracer import PassOn, Tracer
@@ -248,8 +248,8 @@ class Inference:
         room = self._pool.room(
             content, self._warper_pictures, context.deadline, options.height, options.width
         )
-        async with room:
-            picture = await self._pool.decode(content, decode_for_warp)
+        async with room as place:
+            picture = await self._pool.decode(content, decode_for_warp, place=place)
             context.spent("decode", time.perf_counter() - start, start)
             context.pixels.append(picture.shape[0] * picture.shape[1])
             size = (options.height or picture.shape[0], options.width or picture.shape[1])
@@ -263,7 +263,7 @@ class Inference:
             context.model_version = model.version
             with context.stage("encode"):
                 encode = partial(encode_png, pixels)
-                png = encode() if is_small(*size) else await self._pool.run(encode)
+                png = encode() if is_small(*size) else await self._pool.run(encode, place)
         return Warped(model, png, (picture.shape[0], picture.shape[1]))
 
     async def _run_warp(
@@ -307,8 +307,8 @@ class Inference:
             return await all_or_none(work(content) for content in contents)
         # They share one place: a request that was let in must not be too many for itself.
         num_bytes = sum(map(len, contents))
-        with self._classifier_pictures.place(num_pixels, num_bytes, context.deadline):
-            return await all_or_none(work(content) for content in contents)
+        with self._classifier_pictures.place(num_pixels, num_bytes, context.deadline) as place:
+            return await all_or_none(work(content, place=place) for content in contents)
 
     async def _predict(
         self,
@@ -317,12 +317,15 @@ class Inference:
         model: Classifier,
         context: RequestContext,
         pictures: PictureLane | None,
+        place: Place | None = None,
     ) -> Prediction:
         start = time.perf_counter()
         decode = partial(
             decode_for_model, spec=model.input, mode=options.fit, invert=options.invert
         )
-        fitted: FittedImage = await self._pool.decode(content, decode, pictures, context.deadline)
+        fitted: FittedImage = await self._pool.decode(
+            content, decode, pictures, context.deadline, place
+        )
         decoded = time.perf_counter()
         context.spent("decode", decoded - start, start)
         context.pixels.append(fitted.num_pixels)

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
+from typing import Any
 
 from service.errors import DeadlineExceeded, Overloaded
 from service.lane import ROUNDS, Jitter, Lane
@@ -109,12 +111,26 @@ class PictureLane:
 
 
 class Place:
-    """A place among the pictures in progress; use it as a context manager."""
+    """A place among the pictures in progress; use it as a context manager.
+
+    No thread can be stopped: one that works past the deadline, or for a caller who has gone, keeps
+    the place until it has ended.
+
+    Attributes:
+        on_left: called when it is free again.
+    """
 
     def __init__(self, pictures: PictureLane, units: float, deadline: float) -> None:
+        self.on_left: Callable[[], None] = lambda: None
         self._pictures = pictures
         self._units = units
         self._deadline = deadline
+        self._works: set[asyncio.Future[Any]] = set()
+
+    def keep_until(self, work: "asyncio.Future[Any]") -> None:
+        """Keep the place at least until some work in a thread has ended."""
+        self._works.add(work)
+        work.add_done_callback(self._works.discard)
 
     def __enter__(self) -> "Place":
         self._pictures.count += 1
@@ -131,8 +147,16 @@ class Place:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._pictures.count -= 1
         is_late = kind is not None and asyncio.get_running_loop().time() >= self._deadline
-        self._pictures.lane.leave(self._units, is_done=kind is None, is_late=is_late)
+        leave = partial(self._leave, is_done=kind is None, is_late=is_late)
+        if self._works:
+            asyncio.gather(*self._works, return_exceptions=True).add_done_callback(leave)
+        else:
+            leave()
+
+    def _leave(self, _: object = None, *, is_done: bool, is_late: bool) -> None:
+        self._pictures.count -= 1
+        self._pictures.lane.leave(self._units, is_done=is_done, is_late=is_late)
+        self.on_left()
         if not self._pictures.count:
             self._pictures.on_empty()

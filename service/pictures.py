@@ -12,7 +12,7 @@ from PIL import Image
 from service.errors import ServiceError
 from service.images import open_image
 from service.memory import trim
-from service.picture_lane import PictureLane
+from service.picture_lane import PictureLane, Place
 
 Result = TypeVar("Result")
 
@@ -63,8 +63,10 @@ class PicturePool:
         deadline: float,
         height: int | None = None,
         width: int | None = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Place | None]:
         """Wait until there is room to hold a picture decoded; a small one needs no waiting.
+
+        Gives the place for what is run in there; None for a small picture.
 
         Args:
             content: the file.
@@ -81,13 +83,14 @@ class PicturePool:
         image = await self._open(content)
         made = (height or image.height, width or image.width)
         if is_small(image.height, image.width) and is_small(*made):
-            yield
+            yield None
             return
         num_pixels = image.height * image.width + made[0] * made[1]
         with lane.place(num_pixels, len(content), deadline) as place:
-            async with self._slots:
-                place.check_turn()
-                yield
+            await self._slots.acquire()
+            place.on_left = self._slots.release
+            place.check_turn()
+            yield place
 
     async def count_pixels(self, contents: Sequence[bytes]) -> int:
         """Return how many pixels the larger files have together.
@@ -113,6 +116,7 @@ class PicturePool:
         decode: Callable[[Image.Image], Result],
         lane: PictureLane | None = None,
         deadline: float = math.inf,
+        place: Place | None = None,
     ) -> Result:
         """Open a picture, check its header and decode it.
 
@@ -121,6 +125,7 @@ class PicturePool:
             decode: takes the opened picture.
             lane: where a larger one waits; None for one that has its place already.
             deadline: by the event loop's clock, in seconds.
+            place: that it has already.
 
         Raises:
             RequestError: see `images.open_image` and the function given.
@@ -131,13 +136,26 @@ class PicturePool:
         if is_small(image.height, image.width):
             return decode(image)
         if lane is None:
-            return await self.run(lambda: decode(image))
-        with lane.place(image.height * image.width, len(content), deadline):
-            return await self.run(lambda: decode(image))
+            return await self.run(lambda: decode(image), place)
+        with lane.place(image.height * image.width, len(content), deadline) as own:
+            return await self.run(lambda: decode(image), own)
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Run work in one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def run(self, work: Callable[[], Result], place: Place | None = None) -> Result:
+        """Run work in one of the threads.
+
+        Args:
+            work: begun work goes on when nobody waits for it any more.
+            place: is kept until then.
+        """
+        begun = self._threads.submit(work)
+        future = asyncio.wrap_future(begun)
+        if place is not None:
+            place.keep_until(future)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            begun.cancel()  # if it has not begun
+            raise
 
     async def _open(self, content: bytes) -> Image.Image:
         if len(content) <= SMALL_BYTES:
