@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -249,6 +250,8 @@ def _document(app: FastAPI) -> None:
     """Add the schemas that only errors use, and their examples, to the OpenAPI document."""
     generate = app.openapi
 
+    # Once: FastAPI asks for it on every request, which anyone may send.
+    @cache
     def openapi() -> dict[str, Any]:
         document = generate()
         for model in (*schemas.EXTRA_SCHEMAS, *inference_protocol.EXTRA_SCHEMAS):

@@ -211,3 +211,20 @@ def test_an_answer_that_is_not_ready_is_as_its_schema_says() -> None:
             schemas.ModelList.model_validate_json(models.content, strict=True, extra="forbid")
 
     asyncio.run(ask())
+
+
+def test_it_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes milliseconds, and anyone may ask for it without a key."""
+    made = []
+
+    def examples() -> dict[str, Any]:
+        made.append(1)
+        return {}
+
+    monkeypatch.setattr("service.app.error_examples", examples)
+    app = create_app(Settings())
+
+    app.openapi()
+    app.openapi()
+
+    assert len(made) == 1

@@ -54,9 +54,9 @@ async def _never_read(connection: Connection) -> None:
     """Ask for more than the buffers hold, and read none of it."""
     connection.stop_reading()
     ask = get("/openapi.json")
-    for _ in range(20):
+    for _ in range(50):
         connection.send(ask)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1)
     await asyncio.sleep(3600)
 
 
