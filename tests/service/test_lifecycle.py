@@ -12,24 +12,34 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.service.gateway_process import children_of, run_gateway, start_gateway
+from tests.service.gateway_process import NO_MODELS, children_of, run_gateway, start_gateway
 from tests.service.pictures import encoded, photo
 
 IDENTITY = {"theta": "1,0,0,0,1,0"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_it_says_what_it_serves_finishes_what_is_in_flight_and_ends_well(
-    number: signal.Signals, models_folder: Path
-) -> None:
-    """A request half sent when the signal comes is still answered; then the exit status is 0."""
-    picture = encoded(photo(400, 600))
+FAKE = "tests.service.fake_gateway"
+
+
+def test_it_says_what_it_serves(models_folder: Path) -> None:
+    """With the models of its own, which TensorFlow runs; no other test here needs either."""
     with start_gateway(models_folder) as gateway:
         said = "\n".join(gateway.said)
         assert "/predict: stn version 1, 10 classes" in said
         assert "/warp:    warp version 1" in said
         assert f"{gateway.url}/docs" in said
+        gateway.signal(signal.SIGTERM)
+        status, output = gateway.ended()
 
+    assert status == 0, output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_it_finishes_what_is_in_flight_and_ends_well(number: signal.Signals) -> None:
+    """A request half sent when the signal comes is still answered; then the exit status is 0."""
+    picture = encoded(photo(400, 600))
+    with start_gateway(None, module=FAKE) as gateway:
         host, port = gateway.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=120) as connection:
             head = (
@@ -68,13 +78,13 @@ def _wait_until_refused(url: str) -> None:
         threading.Event().wait(0.02)
 
 
-def test_a_port_in_use_is_said_in_words(models_folder: Path) -> None:
+def test_a_port_in_use_is_said_in_words() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
 
-        run = run_gateway("--models", str(models_folder), "--port", str(port))
+        run = run_gateway(*NO_MODELS, "--port", str(port))
 
     assert run.returncode != 0
     assert "address already in use" in run.stderr
@@ -116,9 +126,9 @@ def test_all_bad_settings_are_told_at_once(tmp_path: Path) -> None:
     assert all("got" in line for line in lines)
 
 
-def test_while_it_drains_it_answers_and_says_that_it_is_not_ready(models_folder: Path) -> None:
+def test_while_it_drains_it_answers_and_says_that_it_is_not_ready() -> None:
     """So that a load balancer turns away before anything is refused; a second signal hurries."""
-    with start_gateway(models_folder, "--drain-seconds", "3600") as gateway:
+    with start_gateway(None, "--drain-seconds", "3600", module=FAKE) as gateway:
         gateway.wait_until_ready()
         gateway.signal(signal.SIGTERM)
         end = time.monotonic() + 60
@@ -136,9 +146,9 @@ def test_while_it_drains_it_answers_and_says_that_it_is_not_ready(models_folder:
     assert "Traceback" not in output
 
 
-def test_what_outlasts_the_grace_is_told_so(models_folder: Path) -> None:
+def test_what_outlasts_the_grace_is_told_so() -> None:
     """Not left without an answer, nor given a stack trace: 503, and exit status 0."""
-    with start_gateway(models_folder, "--shutdown-grace-seconds", "0") as gateway:
+    with start_gateway(None, "--shutdown-grace-seconds", "0", module=FAKE) as gateway:
         host, port = gateway.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(
@@ -159,8 +169,8 @@ def test_what_outlasts_the_grace_is_told_so(models_folder: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
-def test_a_worker_that_is_killed_is_replaced_and_all_end_together(models_folder: Path) -> None:
-    with start_gateway(models_folder, "--workers", "2") as gateway:
+def test_a_worker_that_is_killed_is_replaced_and_all_end_together() -> None:
+    with start_gateway(None, "--workers", "2") as gateway:
         supervisor = gateway.process.pid
         _until(lambda: len(children_of(supervisor)) == 2)
         before = children_of(supervisor)
@@ -177,8 +187,8 @@ def test_a_worker_that_is_killed_is_replaced_and_all_end_together(models_folder:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
-def test_workers_do_not_outlive_their_supervisor(models_folder: Path) -> None:
-    with start_gateway(models_folder, "--workers", "2") as gateway:
+def test_workers_do_not_outlive_their_supervisor() -> None:
+    with start_gateway(None, "--workers", "2") as gateway:
         workers = children_of(gateway.process.pid)
         gateway.signal(signal.SIGKILL)
         _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
