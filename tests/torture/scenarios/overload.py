@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tests.torture.bench import Bench, Scenario
 from tests.torture.load import Shot, ask_at_rate, callers
-from tests.torture.pictures import checked_shots, digit_requests, photo_request
+from tests.torture.pictures import checked_shots, digit_requests, photo_request, warp_request
 from tests.torture.rig import Rig
 from tests.torture.table import Row, milliseconds
 
@@ -17,14 +17,16 @@ _MAX_GROWTH = 128 * _MIB
 
 
 async def play(bench: Bench) -> list[Row]:
-    """Overload with photos, whose decoding is the work, and with digits, which cost little more
-    than the HTTP around them."""
+    """Overload with warps, whose work is far more than the HTTP around it, with photos, and with
+    digits, which cost little more than a refusal does."""
     rig = bench.rig()
+    warps = await checked_shots(rig, [warp_request(seed=seed) for seed in range(4)])
     photos = await checked_shots(rig, [photo_request(seed=seed) for seed in range(4)])
     digits = await checked_shots(rig, digit_requests())
     seconds = bench.sizes.overload_seconds
     return [
-        *await _overload(bench, rig, "photos of 1 megapixel", photos, seconds),
+        *await _overload(bench, rig, "warps of half a megapixel", warps, seconds),
+        *await _overload(bench, rig, "photos of 1 megapixel", photos, seconds / 4),
         *await _overload(bench, rig, "digits", digits, seconds / 4),
     ]
 
