@@ -31,7 +31,7 @@ def test_digits() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def errors_of_card(embedded_gateway: str) -> dict[str, float]:
-    card = httpx.get(f"{embedded_gateway}/models/stn").json()["card"]
+    card = httpx.get(f"{embedded_gateway}/models/stn", timeout=60).json()["card"]
     return {test["name"]: test["error_percent"] for test in card["test_errors"]}
 
 

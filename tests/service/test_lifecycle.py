@@ -132,13 +132,13 @@ def test_while_it_drains_it_answers_and_says_that_it_is_not_ready() -> None:
         gateway.wait_until_ready()
         gateway.signal(signal.SIGTERM)
         end = time.monotonic() + 60
-        while httpx.get(f"{gateway.url}/readyz").status_code != 503:
+        while httpx.get(f"{gateway.url}/readyz", timeout=60).status_code != 503:
             assert time.monotonic() < end
             threading.Event().wait(0.02)
-        answer = httpx.post(f"{gateway.url}/predict", content=encoded(photo(40, 60)))
+        answer = httpx.post(f"{gateway.url}/predict", content=encoded(photo(40, 60)), timeout=60)
         assert answer.status_code == 200
         assert answer.headers["connection"] == "close"
-        assert "stopping" in httpx.get(f"{gateway.url}/readyz").text
+        assert "stopping" in httpx.get(f"{gateway.url}/readyz", timeout=60).text
         gateway.signal(signal.SIGTERM)
         status, output = gateway.ended()
 
@@ -155,7 +155,7 @@ def test_what_outlasts_the_grace_is_told_so() -> None:
                 b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
                 b"X-Request-Timeout-Ms: 30000\r\n\r\nx"
             )
-            assert httpx.get(f"{gateway.url}/livez").status_code == 200
+            assert httpx.get(f"{gateway.url}/livez", timeout=60).status_code == 200
             gateway.signal(signal.SIGTERM)
             answer = b""
             while piece := connection.recv(65536):

@@ -226,7 +226,9 @@ def test_65536_chunks_are_harmless() -> None:
         wire.send(b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")
         wire.send(b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n")
         answer = wire.until_closed()
-        assert httpx.get(f"http://127.0.0.1:{port}/v2/health/live").json() == {"live": True}
+        assert httpx.get(f"http://127.0.0.1:{port}/v2/health/live", timeout=60).json() == {
+            "live": True
+        }
 
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b'"model_name":"stn"' in answer

@@ -13,7 +13,9 @@ from tests.serving_double.process import ServingDoubleProcess
 
 # The double in the two ways in which servers are run: plain, answers in typed fields; and batching
 # the models that say so, answers as raw bytes.
-_LABELS = ("--labels", "stn:stable=1", "--labels", "warp:stable=1")
+# Canaries that a crowded machine answers late pile up: they must leave callers a thread.
+_MANY = ("--max-calls", "64")
+_LABELS = ("--labels", "stn:stable=1", "--labels", "warp:stable=1", *_MANY)
 _DOUBLES = {
     "double": _LABELS,
     "double-batching": (

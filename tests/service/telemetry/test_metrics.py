@@ -232,7 +232,7 @@ def test_what_admission_does_is_told() -> None:
     """Held calls fill the lane; one request more is turned away, and those held still answered."""
     backend = FakeBackend()
     address = "http://127.0.0.1"
-    with served(backend) as port, httpx.Client(base_url=f"{address}:{port}") as client:
+    with served(backend) as port, httpx.Client(base_url=f"{address}:{port}", timeout=60) as client:
         # As long as no pace is known: a number of rounds.
         limit = math.ceil(scrape(client).total("stn_work_limit", servable="stn"))
         assert limit > 0

@@ -278,7 +278,7 @@ def test_a_process_sends_its_spans_to_a_collector(models_folder: Path) -> None:
         flags = ("--model-server", "127.0.0.1:1")
         traces = ("--trace-endpoint", f"http://127.0.0.1:{collector.port}")
         with start_gateway(models_folder, *flags, *traces) as gateway:
-            httpx.get(f"{gateway.url}/models")
+            httpx.get(f"{gateway.url}/models", timeout=60)
             gateway.process.terminate()
             status, said = gateway.ended()
         assert status == 0, said
@@ -290,7 +290,7 @@ def test_a_collector_that_is_away_holds_up_nothing(models_folder: Path) -> None:
     """Requests are answered, and the process ends well."""
     flags = ("--model-server", "127.0.0.1:1", "--trace-endpoint", "http://127.0.0.1:1")
     with start_gateway(models_folder, *flags) as gateway:
-        assert httpx.get(f"{gateway.url}/models").status_code == 200
+        assert httpx.get(f"{gateway.url}/models", timeout=60).status_code == 200
         gateway.process.terminate()
         until(lambda: gateway.process.poll() is not None, "the end")
         status, said = gateway.ended()
