@@ -247,7 +247,7 @@ async def _routing_error(request: Request, error: Exception) -> Response:
 
 
 def _document(app: FastAPI) -> None:
-    """Add the schemas that only errors use, and their examples, to the OpenAPI document."""
+    """Add the schemas that only errors use, their examples, and keys, to the OpenAPI document."""
     generate = app.openapi
 
     # Once: FastAPI asks for it on every request, which anyone may send.
@@ -260,6 +260,9 @@ def _document(app: FastAPI) -> None:
                 document["components"]["schemas"].setdefault(name, definition)
             document["components"]["schemas"].setdefault(model.__name__, schema)
         document["components"]["examples"] = error_examples()
+        document["components"]["securitySchemes"] = schemas.SECURITY_SCHEMES
+        # Any one of them, or none where the gateway knows no keys.
+        document["security"] = [{}, *({name: []} for name in schemas.SECURITY_SCHEMES)]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -344,9 +344,16 @@ MODEL = {
         ]
     },
 }
-LIVEZ = {"response_model": Status, "responses": error_responses(*ANY_ERRORS)}
+# For `openapi_extra` of the routes that ask for no key.
+OPEN: dict[str, Any] = {"security": []}
+LIVEZ = {
+    "response_model": Status,
+    "responses": error_responses(*ANY_ERRORS),
+    "openapi_extra": OPEN,
+}
 READYZ = {
     "response_model": Status,
+    "openapi_extra": OPEN,
     "responses": {
         **error_responses(*ANY_ERRORS),
         503: {"model": Status, "description": "Not ready, and why"},
@@ -364,5 +371,13 @@ METRICS: dict[str, Any] = {
         },
         **error_responses(*ANY_ERRORS),
     },
+}
+SECURITY_SCHEMES: dict[str, dict[str, str]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "an API key; needed where the gateway was given keys",
+    },
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "likewise"},
 }
 EXTRA_SCHEMAS: tuple[type[BaseModel], ...] = (Problem,)

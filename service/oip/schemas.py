@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from service import errors
 from service.oip.datatypes import DATATYPES
 from service.oip.requests import HEADER_LENGTH
-from service.schemas import ANY_ERRORS, Problem, error_responses
+from service.schemas import ANY_ERRORS, OPEN, Problem, error_responses
 
 _DATATYPE = Field(json_schema_extra={"enum": list(DATATYPES)}, examples=["UINT8"])
 
@@ -189,8 +189,13 @@ SERVER: dict[str, Any] = {
     "response_model": ServerMetadata,
     "responses": _errors(errors.Unauthorized, errors.RateLimited, errors.DeadlineExceeded),
 }
-LIVE: dict[str, Any] = {"response_model": Live, "responses": _errors()}
+LIVE: dict[str, Any] = {
+    "response_model": Live,
+    "responses": _errors(),
+    "openapi_extra": OPEN,
+}
 READY: dict[str, Any] = {
+    "openapi_extra": OPEN,
     "response_model": Ready,
     "responses": {**_errors(), 503: {"model": Ready, "description": "Not ready, and why"}},
 }

@@ -1,8 +1,11 @@
 """The OpenAPI document is true: every route is in it, and answers are as it says."""
 
 import asyncio
+import json
 import re
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +14,13 @@ from pydantic import BaseModel
 
 from service import schemas
 from service.app import create_app
+from service.keys import line_for, new_key
 from service.oip import schemas as protocol
 from service.settings import Settings
 from tests.service.fakes import FakeBackend, gateway_on
 from tests.service.pictures import encoded
 
+ROOT = Path(__file__).parents[2]
 PICTURE = encoded(np.full((4, 6), 255, np.uint8))
 ROUTES = {
     ("post", "/predict"),
@@ -228,3 +233,27 @@ def test_it_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     app.openapi()
 
     assert len(made) == 1
+
+
+def test_the_committed_document_is_the_running_one(document: dict[str, Any]) -> None:
+    """Whoever changes a route sees in the diff what changes for callers: run `scripts/openapi`."""
+    committed = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert committed["info"]["version"] == project["version"]
+    running = {**document["info"], "version": project["version"]}
+    assert committed == {**document, "info": running}
+
+
+def test_what_needs_a_key_says_so_and_what_does_not_too(document: dict[str, Any]) -> None:
+    """As the gateway does: open are the routes that answer with keys set and none sent."""
+
+    async def ask(method: str, path: str) -> int:
+        async with gateway_on(FakeBackend(), api_keys=line_for("anyone", new_key())) as (client, _):
+            return (await client.request(method, path.format(name="stn", version=1))).status_code
+
+    assert document["security"] == [{}, {"bearer": []}, {"header": []}]
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "header"}
+    for method, path, operation in operations(document):
+        is_open = asyncio.run(ask(method, path)) != 401
+        assert (operation.get("security") == []) == is_open, path

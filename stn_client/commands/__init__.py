@@ -1,0 +1,1 @@
+"""What the command `stn-client` can do, one file for each."""
