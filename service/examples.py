@@ -21,8 +21,8 @@ _SAID: dict[type[ServiceError], tuple[str, str, tuple[FieldError, ...]]] = {
     errors.MissingImage: (
         "/predict",
         (
-            "no image came. Send it as the multipart part 'image', as a raw body of type image/png, "
-            'image/jpeg or image/webp, or as JSON {"image": "<base64>"}'
+            "no image came. Send it as the multipart part 'image', as a raw body of type "
+            'image/png, image/jpeg or image/webp, or as JSON {"image": "<base64>"}'
         ),
         (),
     ),

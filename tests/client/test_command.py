@@ -230,7 +230,7 @@ def test_help_teaches(command: tuple[str, ...]) -> None:
 
 
 def test_it_is_a_program(stub: Stub) -> None:
-    """Started as people start it, with a terminal or without one; nothing but rows on its output."""
+    """Started as people start it; there are rows on its output, and nothing besides."""
     stub.answers = [good()]
     ran = subprocess.run(
         [
