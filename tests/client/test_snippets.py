@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def shell(text: str) -> list[str]:
     return ["bash", "-euo", "pipefail", "-c", text]
 
 
-RUNNERS = {
+RUNNERS: dict[str, Callable[[str], list[str]]] = {
     "sh": shell,
     "console": shell,
     "python": lambda text: [sys.executable, "-W", "error", "-c", text],
