@@ -53,7 +53,11 @@ def test_lines_may_have_words_and_gaps() -> None:
     assert [name for name, _ in found] == ["bob", "eve"]
 
 
-@pytest.mark.parametrize("line", [KEY, "bob", f"bob:{KEY}", "bob:" + "A" * 64, ":" + "a" * 64])
+@pytest.mark.parametrize(
+    "line",
+    [KEY, "bob", f"bob:{KEY}", "bob:" + "A" * 64, ":" + "a" * 64],
+    ids=["key", "name", "named key", "capitals", "no name"],
+)
 def test_a_wrong_line_is_refused_without_being_repeated(line: str) -> None:
     """It may be a key itself."""
     with pytest.raises(ValueError, match="entry 1 is not of the form") as caught:
