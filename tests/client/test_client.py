@@ -265,3 +265,25 @@ def test_a_gateway_that_is_not_ready_says_why(stub: Stub) -> None:
     assert not told
     assert told.reasons == ("stn has no version",)
     assert len(stub.requests) == 1
+
+
+def test_the_async_client_keeps_to_its_concurrency(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certain by construction: each request lets all others have their turn before it ends."""
+    now, busiest = 0, 0
+
+    async def predict(*_: object) -> None:
+        nonlocal now, busiest
+        now += 1
+        busiest = max(busiest, now)
+        for _turn in range(50):
+            await asyncio.sleep(0)
+        now -= 1
+
+    async def ask() -> None:
+        monkeypatch.setattr(AsyncClient, "predict", predict)
+        async with AsyncClient() as connected:
+            assert len([o async for o in connected.predict_many([b""] * 40, concurrency=4)]) == 40
+
+    asyncio.run(ask())
+
+    assert busiest == 4
