@@ -93,13 +93,6 @@ class Wire:
     def send(self, content: bytes) -> None:
         self._socket.sendall(content)
 
-    def half_close(self) -> None:
-        self._socket.shutdown(socket.SHUT_WR)
-
-    def wait_until_answered(self) -> None:
-        """Wait, without reading, until there is something to read."""
-        assert select.select([self._socket], [], [], 60)[0], "there is no answer"
-
     def wait_until_cut_off(self) -> None:
         """Wait, without reading, until the other side has broken the connection off."""
         poll = select.poll()

@@ -166,6 +166,15 @@ def with_scans(count: int) -> bytes:
     return content[:-2] + scan * (count - content.count(b"\xff\xda")) + content[-2:]
 
 
+@pytest.mark.parametrize("size", [(65_536, 1), (1, 65_536)], ids=["wide", "tall"])
+def test_a_strip_is_refused_however_few_its_pixels(size: tuple[int, int]) -> None:
+    """The tables for its resizing would be larger than itself."""
+    with pytest.raises(TooManyPixels, match="a side may have 65535"):
+        open_image(png(header(*size, 8, 0), b""), LIMIT)
+    shorter = (min(size[0], 65_535), min(size[1], 65_535))
+    assert open_image(png(header(*shorter, 8, 0), b""), LIMIT).size == shorter
+
+
 def test_a_jpeg_of_countless_scans_is_refused() -> None:
     """Each takes 40 bytes, and a pass over all pixels: a small file can take hours to decode."""
     assert decode_for_warp(open_image(with_scans(60), LIMIT)).shape == (64, 64, 3)
