@@ -8,12 +8,13 @@ import orjson
 
 from tests.torture.bench import Bench, Scenario
 from tests.torture.client import get
-from tests.torture.load import callers
+from tests.torture.load import Tally, callers
 from tests.torture.pictures import checked_shots, digit_requests
 from tests.torture.rig import PATIENCE_SECONDS, Rig, start_rig
 from tests.torture.table import Row
 
 _CALLERS = 6
+_ANSWERS = 60
 _LATEST_ONLY = ("--latest", "1", "--file_system_poll_wait_seconds", "0.2", "--max-calls", "64")
 
 
@@ -29,8 +30,10 @@ async def play(bench: Bench) -> list[Row]:
                 bench.progress(number, bench.sizes.swaps)
                 await asyncio.to_thread(_put, stn, 2)
                 await _until_version(rig, 2)
+                await _until_answered(tally)
                 await asyncio.to_thread(shutil.rmtree, stn / "2")
                 await _until_version(rig, 1)
+                await _until_answered(tally)
     errors = tally.total - tally.good + sum(tally.lost.values()) + tally.wrong
     return [
         Row(
@@ -52,13 +55,25 @@ def _put(folder: Path, version: int) -> None:
     hidden.rename(folder / str(version))
 
 
+async def _until_answered(tally: Tally) -> None:
+    """Wait until no request is left from before: none sees two changes."""
+    goal = tally.good + _ANSWERS
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while tally.good < goal:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 async def _until_version(rig: Rig, version: int) -> None:
-    """Wait until this version is the only one: the swap is over."""
+    """Wait until this version alone is served, and the gateway has tried it out.
+
+    Who changes versions faster than they can be tried is told so, and rightly.
+    """
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             answer = await rig.ask(get("/models/stn"))
-            states = {v["version"]: v["state"] for v in orjson.loads(answer.body)["versions"]}
-            if [v for v, state in states.items() if state != "END"] == [version]:
+            told = orjson.loads(answer.body)
+            served = [v["version"] for v in told["versions"] if v["state"] != "END"]
+            if told["default_version"] == version and served == [version]:
                 return
             await asyncio.sleep(0.05)
 
