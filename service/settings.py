@@ -230,7 +230,7 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         description="Share of the requests answered 2xx that get a line in the log, from 0 to 1; "
-        "all others always do.",
+        "all others do, but at most 20 a second of those turned away (429, 503).",
     )
     trace_endpoint: str | None = Field(
         None,

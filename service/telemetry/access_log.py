@@ -5,6 +5,8 @@ beginning of the path.
 """
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Any
 
 from service.context import RequestContext
@@ -14,6 +16,9 @@ log = logging.getLogger("stn_serving.access")
 # Asked every second or so by machines. That the gateway is not ready is logged when it begins.
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"})
 _MOST_OF_A_PATH = 100
+# Turned away by the thousand, each line of which would cost as much as the refusal.
+_FLOODS = frozenset({429, 503})
+_LINES_A_SECOND = 20
 
 
 class AccessLog:
@@ -21,11 +26,15 @@ class AccessLog:
 
     Args:
         sample: share of the requests answered 2xx that get a line, spread evenly; all others do.
+        clock: in seconds.
     """
 
-    def __init__(self, sample: float = 1.0) -> None:
+    def __init__(self, sample: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._sample = sample
         self._owed = 0.0
+        self._clock = clock
+        self._second = 0.0
+        self._turned_away = 0
 
     def finished(self, scope: Any, context: RequestContext) -> None:
         """Write a line, or not: an `edge.Observer`."""
@@ -37,6 +46,9 @@ class AccessLog:
             return
         if 200 <= status < 300 and not self._is_its_turn():
             return
+        left_out = self._left_out() if status in _FLOODS else 0
+        if left_out is None:
+            return
         # `log.info` would look for the line of source that called it, for half of the cost.
         line = logging.LogRecord(
             log.name,
@@ -47,7 +59,10 @@ class AccessLog:
             (scope["method"] or "-", context.route or "-", status),
             None,
         )
-        line.fields = _fields(scope, context)
+        fields = _fields(scope, context)
+        if left_out:
+            fields["left_out"] = left_out
+        line.fields = fields
         log.handle(line)
 
     def _is_its_turn(self) -> bool:
@@ -56,6 +71,16 @@ class AccessLog:
             return False
         self._owed -= 1.0
         return True
+
+    def _left_out(self) -> int | None:
+        """Return how many lines were left out before this one; None if it is left out itself."""
+        now = self._clock()
+        left_out = 0
+        if now - self._second >= 1.0:
+            left_out = max(0, self._turned_away - _LINES_A_SECOND)
+            self._second, self._turned_away = now, 0
+        self._turned_away += 1
+        return left_out if self._turned_away <= _LINES_A_SECOND else None
 
 
 def _fields(scope: Any, context: RequestContext) -> dict[str, Any]:

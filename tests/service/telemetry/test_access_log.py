@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from service.backend import VersionStatus
+from service.context import RequestContext
 from service.errors import ModelServerUnavailable
+from service.telemetry.access_log import AccessLog
 from tests.service.fakes import FakeBackend, Fault, gateway_on
 from tests.service.pictures import encoded
 
@@ -212,3 +214,28 @@ async def _until(holds: Callable[[], bool]) -> None:
             if holds():
                 return
             await asyncio.sleep(0.005)
+
+
+def test_of_a_flood_turned_away_twenty_lines_a_second_are_written_and_the_rest_counted(
+    lines: Callable[[], Lines],
+) -> None:
+    """What was left out stands in the next line; other answers keep theirs."""
+    now = [100.0]
+    access = AccessLog(clock=lambda: now[0])
+
+    def finish(status: int, times: int) -> None:
+        for _ in range(times):
+            context = RequestContext(request_id="me", traceparent="", deadline=0.0)
+            context.status = status
+            access.finished({"method": "POST", "path": "/predict"}, context)
+
+    finish(503, 50)
+    finish(400, 3)
+    now[0] += 1.0
+    finish(429, 5)
+    now[0] += 1.0
+    finish(503, 1)
+
+    statuses = [line["status"] for line in lines()]
+    assert statuses == [503] * 20 + [400] * 3 + [429] * 5 + [503]
+    assert [line.get("left_out") for line in lines()] == [None] * 23 + [30] + [None] * 5
