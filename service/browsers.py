@@ -13,17 +13,6 @@ SECURITY_HEADERS: Headers = [
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
-# Swagger UI loads itself from there.
-_DOCS_POLICY = (
-    b"default-src 'none'; connect-src 'self'; img-src data: https://fastapi.tiangolo.com; "
-    b"script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    b"style-src 'unsafe-inline' https://cdn.jsdelivr.net; frame-ancestors 'none'"
-)
-DOCS_HEADERS: Headers = [
-    (name, _DOCS_POLICY if name == b"content-security-policy" else value)
-    for name, value in SECURITY_HEADERS
-]
-
 _EXPOSED = b"retry-after, server-timing, x-model-version, x-request-id"
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, HEAD, POST"),

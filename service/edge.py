@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
 from service.bodies import BodyMemory, is_body_coming
-from service.browsers import DOCS_HEADERS, SECURITY_HEADERS, Cors, Headers
+from service.browsers import SECURITY_HEADERS, Cors, Headers
 from service.context import RequestContext, context_of, read_context
 from service.direct import RouteTable
 from service.errors import InternalError, NotReady, ServiceError
@@ -238,8 +238,10 @@ class Edge:
 
     def _headers_for_browsers(self, scope: Scope, headers: Headers) -> Headers:
         """Return the headers for browsers that an answer does not have of its own."""
-        ours = DOCS_HEADERS if scope["path"] in self.open_paths else SECURITY_HEADERS
         if len(headers) <= 2 and not self.cors:
-            return ours  # most answers bring their type and length alone
+            return SECURITY_HEADERS  # most answers bring their type and length alone
         own = {name for name, _ in headers}
-        return [*(line for line in ours if line[0] not in own), *self.cors.headers(scope)]
+        return [
+            *(line for line in SECURITY_HEADERS if line[0] not in own),
+            *self.cors.headers(scope),
+        ]
