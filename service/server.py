@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import resource
 import select
 import socket
@@ -17,7 +16,7 @@ from service.app import Gateway, package_version
 from service.catalogue import Catalogue
 from service.connections import Connection, ConnectionLimits
 from service.settings import Settings
-from service.supervisor import says_what_it_serves
+from service.supervisor import is_orphaned, says_what_it_serves
 from service.telemetry.logs import with_fields
 
 log = logging.getLogger("stn_serving")
@@ -93,7 +92,6 @@ class Server(uvicorn.Server):
         self._drain_seconds = settings.drain_seconds
         self._drained_at: float | None = None
         self._signals = 0
-        self._parent = os.getppid() if settings.workers > 1 else 0
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, serve, and stop it."""
@@ -113,8 +111,8 @@ class Server(uvicorn.Server):
             admin = self._app.admin.server_state.connections if self._app.admin else ()
             for connection in (*self.server_state.connections, *admin):
                 cast("Connection", connection).look(now)
-            if self._parent and os.getppid() != self._parent:
-                self._signals += 1  # the supervisor is gone, and nobody would end this process
+            if is_orphaned():
+                self._signals += 1  # nobody would end this process
         if self._signals and self._drained_at is None:
             self._app.drain()
             self._drained_at = now + self._drain_seconds

@@ -16,8 +16,10 @@ from service.gathering import Gathered, GatheringServer
 
 log = logging.getLogger("stn_serving")
 
-# How a worker is told which socket is the gateway's, and whether it is to say what it serves.
+# How a worker is told which socket is the gateway's, whose worker it is, and whether it is to say
+# what it serves.
 _SOCKET_VARIABLE = "_STN_WORKER_SOCKET"
+_SUPERVISOR_VARIABLE = "_STN_WORKER_SUPERVISOR"
 _SAYS_VARIABLE = "_STN_WORKER_SAYS"
 _LOOK_SECONDS = 0.2
 # Between a crash and the replacement, so that a worker that cannot live does not eat the machine.
@@ -28,6 +30,12 @@ def inherited_socket() -> socket.socket | None:
     """Return the gateway's socket in a worker; None in a process that no supervisor started."""
     number = os.environ.get(_SOCKET_VARIABLE)
     return None if number is None else socket.socket(fileno=int(number))
+
+
+def is_orphaned() -> bool:
+    """Whether this process is a worker whose supervisor is gone, be it before the worker began."""
+    number = os.environ.get(_SUPERVISOR_VARIABLE)
+    return number is not None and os.getppid() != int(number)
 
 
 def says_what_it_serves() -> bool:
@@ -107,7 +115,11 @@ class Supervisor:
 
     def _start(self, index: int, says: bool) -> subprocess.Popen[bytes]:
         number = self._listening.fileno()
-        variables = {_SOCKET_VARIABLE: str(number), _SAYS_VARIABLE: "yes" if says else "no"}
+        variables = {
+            _SOCKET_VARIABLE: str(number),
+            _SUPERVISOR_VARIABLE: str(os.getpid()),
+            _SAYS_VARIABLE: "yes" if says else "no",
+        }
         if self._admin_paths:
             variables[PATH_VARIABLE] = str(self._admin_paths[index])
         return subprocess.Popen(  # noqa: S603 - this program itself

@@ -194,6 +194,18 @@ def test_workers_do_not_outlive_their_supervisor() -> None:
         _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
 
 
+def test_a_worker_whose_supervisor_went_before_it_began_ends_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever its parent is by then, it is not the process that started it."""
+    monkeypatch.setenv("_STN_WORKER_SUPERVISOR", "0")
+
+    run = run_gateway(*NO_MODELS, "--port", "0")
+
+    assert run.returncode == 0
+    assert "answers on" in run.stdout
+
+
 def test_workers_that_cannot_start_end_the_whole_with_their_words(tmp_path: Path) -> None:
     run = run_gateway("--models", str(tmp_path), "--workers", "2", "--port", "0")
 
