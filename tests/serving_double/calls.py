@@ -33,9 +33,11 @@ class CallLog:
         version: int = 0,
         outputs: Sequence[str] = (),
         context: grpc.ServicerContext | None = None,
+        befallen: Sequence[Fault] = (),
     ) -> None:
-        """Remember a call that reached the server, and whose faults are settled."""
+        """Remember a call that reached the server, and what goes wrong with it."""
         call = asdict(occasion) | {"version": version, "outputs": list(outputs)}
+        call["faults"] = [fault.kind for fault in befallen]
         call["first_pixels"] = sorted(occasion.first_pixels)
         call["seconds_left"] = None if context is None else context.time_remaining()
         metadata = () if context is None else context.invocation_metadata()

@@ -66,7 +66,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         outputs = _wanted(request.output_filter, signature)
         occasion = _occasion(request, name, signature, feeds)
         befallen = self._faults.befall(occasion)
-        self._calls.note(occasion, version.number, outputs, context)
+        self._calls.note(occasion, version.number, outputs, context, befallen)
         tensors = [signature.outputs[output].name for output in outputs]
         try:
             suffer(befallen, context)
@@ -95,7 +95,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         assert version.model is not None
         occasion = Occasion("GetModelMetadata", version.name)
         befallen = self._faults.befall(occasion)
-        self._calls.note(occasion, version.number)
+        self._calls.note(occasion, version.number, befallen=befallen)
         suffer(befallen, context)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         for name, signature in version.model.signatures.items():
@@ -165,7 +165,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
             raise refusals.no_model_spec()
         occasion = Occasion("GetModelStatus", request.model_spec.name)
         befallen = self._faults.befall(occasion)
-        self._calls.note(occasion)
+        self._calls.note(occasion, befallen=befallen)
         suffer(befallen, context)
         response = get_model_status_pb2.GetModelStatusResponse()
         for version in self._servables.matching(request.model_spec):
@@ -181,7 +181,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         """Serve other models, or the same under other labels."""
         occasion = Occasion("HandleReloadConfigRequest")
         befallen = self._faults.befall(occasion)
-        self._calls.note(occasion)
+        self._calls.note(occasion, befallen=befallen)
         suffer(befallen, context)
         if request.config.WhichOneof("config") != "model_config_list":
             raise refusals.no_model_config_list()

@@ -226,6 +226,7 @@ def test_calls_are_noted(serve: Serve) -> None:
             "first_pixels": [0, 12],
             "version": 1,
             "outputs": ["mean"],
+            "faults": [],
             "seconds_left": ANY,
             "headers": ANY,
         }
@@ -244,6 +245,7 @@ def test_a_call_that_is_given_up_is_noted_with_the_time_it_had_left(serve: Serve
 
     begun, given_up = client.double.calls.take()
     assert (begun["method"], given_up["method"]) == ("Predict", "Predict, given up")
+    assert (begun["faults"], given_up["faults"]) == (["hang"], [])
     assert 0 < given_up["seconds_left"] < begun["seconds_left"] <= 121.2
 
 
