@@ -1,6 +1,5 @@
 """Results as the JSON that callers see. Pure."""
 
-import math
 from base64 import b64encode
 from typing import Any
 
@@ -22,7 +21,7 @@ def prediction_answer(prediction: Prediction, top_k: int | None) -> dict[str, An
     model = prediction.model
     probabilities = [round(p, _DIGITS) for p in prediction.probabilities.tolist()]
     # A stable sort: of two equal classes the first comes first, as argmax has it.
-    order = np.argsort(-prediction.probabilities, kind="stable")
+    order = (-prediction.probabilities).argsort(kind="stable")
     top = [
         {"label": model.labels[index], "index": index, "probability": probabilities[index]}
         for index in order[: top_k or _DEFAULT_TOP_K].tolist()
@@ -111,9 +110,7 @@ def _where(theta: np.ndarray, height: int, width: int, fit: Fit) -> dict[str, An
 
 def _round(value: float) -> float:
     """Round to the digits that float32 has, and say 0 where -0 would come out."""
-    if value == 0:
-        return 0.0
-    return round(value, max(0, 7 - math.ceil(math.log10(abs(value)))))
+    return float(f"{value:.7g}") + 0.0
 
 
 def _png(content: bytes) -> dict[str, str]:

@@ -67,10 +67,14 @@ class Gateway(FastAPI):
         super().__init__(**options)
         self.edge = edge
         self.admin: AdminServer | None = None
+        self._outermost: ASGIApp | None = None
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """Put the edge around all that FastAPI does for a request."""
-        return self.edge.around(super().build_middleware_stack(), RouteTable(self.routes))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request: the edge first, FastAPI where it passes one on."""
+        if self._outermost is None:
+            # Not before: until then routes may be added.
+            self._outermost = self.edge.around(super().__call__, RouteTable(self.routes))
+        await self._outermost(scope, receive, send)
 
     def drain(self) -> None:
         """Say on /readyz that the end is near, and close each connection after its next answer."""

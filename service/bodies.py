@@ -5,7 +5,7 @@ import asyncio
 from starlette.requests import Request
 from starlette.types import Scope
 
-from service.context import context_of
+from service.context import RequestContext, context_of
 from service.errors import BodyTooLarge, BodyTooSlow, MalformedRequest, Overloaded
 
 # Set in a request's scope when all of its body has come, whether or not anybody has read it.
@@ -60,32 +60,41 @@ async def read_body(request: Request, max_bytes: int, timeout_seconds: float) ->
         )
     context = context_of(request.scope)
     chunks: list[bytes] = []
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            while not context.body_is_read:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise MalformedRequest("the connection closed before the body was complete")
-                chunk = message.get("body", b"")
-                if context.bytes_received + len(chunk) > max_bytes:
-                    raise BodyTooLarge(
-                        f"the body has more than {max_bytes} bytes, the most that is accepted. "
-                        "Send a smaller picture."
-                    )
-                if context.body_memory is not None:
-                    context.body_memory.take(len(chunk))
-                context.bytes_received += len(chunk)
-                chunks.append(chunk)
-                context.body_is_read = not message.get("more_body", False)
-    except TimeoutError as error:
-        raise BodyTooSlow(
-            f"the body was not complete after {timeout_seconds:g} seconds "
-            f"({context.bytes_received} bytes came)"
-        ) from error
+    if BODY_IS_IN in request.scope:  # then there is nothing to wait for
+        await _receive_all(request, context, max_bytes, chunks)
+    else:
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await _receive_all(request, context, max_bytes, chunks)
+        except TimeoutError as error:
+            raise BodyTooSlow(
+                f"the body was not complete after {timeout_seconds:g} seconds "
+                f"({context.bytes_received} bytes came)"
+            ) from error
     if context.admission is not None:
         await context.admission.enter(request.scope, context)
         context.admitted = True
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _receive_all(
+    request: Request, context: RequestContext, max_bytes: int, chunks: list[bytes]
+) -> None:
+    while not context.body_is_read:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedRequest("the connection closed before the body was complete")
+        chunk = message.get("body", b"")
+        if context.bytes_received + len(chunk) > max_bytes:
+            raise BodyTooLarge(
+                f"the body has more than {max_bytes} bytes, the most that is accepted. "
+                "Send a smaller picture."
+            )
+        if context.body_memory is not None:
+            context.body_memory.take(len(chunk))
+        context.bytes_received += len(chunk)
+        chunks.append(chunk)
+        context.body_is_read = not message.get("more_body", False)
 
 
 def has_body(scope: Scope) -> bool:

@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httptools
@@ -20,8 +21,10 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from service.bodies import BODY_IS_IN
+from service.browsers import Headers
 from service.edge import Edge
 from service.errors import HeadTooLarge, HeadTooSlow, MalformedRequest, Overloaded, ServiceError
+from service.http import WHOLE_ANSWER
 
 # More than any client sends.
 _MAX_HEADERS = 100
@@ -130,6 +133,8 @@ class Connection(HttpToolsProtocol):
         self._body_since = self.loop.time()
         super().on_headers_complete()
         self.cycle.transport = self._cycle_transport  # type: ignore[assignment]
+        scope: Any = self.cycle.scope  # takes what is not in its type, too
+        scope[WHOLE_ANSWER] = partial(_answer, self.cycle)
         # What comes after the body (trailers) is read, and dropped.
         self.headers = []
         if len(self.pipeline) > _MAX_PIPELINED:
@@ -146,7 +151,7 @@ class Connection(HttpToolsProtocol):
             return
         self._pending = 0
         self._body_since = None
-        scope: Any = self.cycle.scope  # takes what is not in its type, too
+        scope: Any = self.cycle.scope
         scope[BODY_IS_IN] = True
         super().on_message_complete()
 
@@ -293,6 +298,30 @@ class _CycleTransport:
         self.write = transport.write
         self.is_closing = transport.is_closing
         self.close = close
+
+
+async def _answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> None:
+    """Write a whole answer at once; uvicorn writes, and checks, its head line by line."""
+    if cycle.flow.write_paused and not cycle.disconnected:
+        await cycle.flow.drain()
+    if cycle.disconnected:
+        return
+    cycle.response_started = True
+    cycle.waiting_for_100_continue = False
+    if any(name == b"connection" for name, _ in headers):
+        cycle.keep_alive = False  # ours only ever say close
+    elif not cycle.keep_alive:
+        headers = [*headers, (b"connection", b"close")]
+    headers = [*cycle.default_headers, *headers]
+    head = b"".join([STATUS_LINE[status], *(b"%b: %b\r\n" % line for line in headers), b"\r\n"])
+    if head.count(b"\n") != len(headers) + 2:
+        raise RuntimeError("a header holds the end of a line")
+    cycle.transport.write(head if cycle.scope["method"] == "HEAD" else head + body)
+    cycle.response_complete = True
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
 
 
 def _no_http() -> ServiceError:

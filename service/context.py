@@ -1,9 +1,9 @@
 """What belongs to one request: its id, its deadline, and where its time went."""
 
 import asyncio
+import os
 import re
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -161,7 +161,7 @@ def read_context(
     if not _TRACEPARENT.fullmatch(traceparent):
         traceparent = ""
     return RequestContext(
-        request_id=request_id if _REQUEST_ID.fullmatch(request_id) else uuid.uuid4().hex,
+        request_id=request_id if _REQUEST_ID.fullmatch(request_id) else os.urandom(16).hex(),
         traceparent=traceparent,
         trace_id=traceparent[3:35],
         deadline=asyncio.get_running_loop().time() + timeout_ms / 1000,

@@ -27,7 +27,7 @@ from service.context import RequestContext, context_of, read_context
 from service.direct import RouteTable
 from service.errors import InternalError, NotReady, ServiceError
 from service.hangup import HungUp
-from service.http import send_error
+from service.http import WHOLE_ANSWER, send_error
 from service.settings import Settings
 from service.telemetry.logs import with_fields
 
@@ -221,20 +221,29 @@ class Edge:
 
     def _sending(self, scope: Scope, context: RequestContext, send: Send) -> Send:
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] != "http.response.body":
                 context.status = message["status"]
-                headers = list(message.get("headers", ()))
-                headers += self._headers_for_browsers(scope, headers)
-                headers += context.headers()
-                if self.stopping or (not context.body_is_read and is_body_coming(scope)):
-                    # Or the rest of a body that nobody wants would be read to its end.
-                    headers.append((b"connection", b"close"))
-                message["headers"] = headers
-            elif scope["method"] != "HEAD":
+                message["headers"] = self._headers(scope, context, message)
+            if message["type"] != "http.response.start" and scope["method"] != "HEAD":
                 context.bytes_sent += len(message.get("body", b""))
-            await send(message)
+            if message["type"] != WHOLE_ANSWER:
+                await send(message)
+            elif WHOLE_ANSWER in scope:
+                await scope[WHOLE_ANSWER](message["status"], message["headers"], message["body"])
+            else:
+                await send({**message, "type": "http.response.start"})
+                await send({"type": "http.response.body", "body": message["body"]})
 
         return send_with_headers
+
+    def _headers(self, scope: Scope, context: RequestContext, message: Message) -> Headers:
+        """Return all headers of an answer, its own first."""
+        own = list(message.get("headers", ()))
+        headers = [*own, *self._headers_for_browsers(scope, own), *context.headers()]
+        if self.stopping or (not context.body_is_read and is_body_coming(scope)):
+            # Or the rest of a body that nobody wants would be read to its end.
+            headers.append((b"connection", b"close"))
+        return headers
 
     def _headers_for_browsers(self, scope: Scope, headers: Headers) -> Headers:
         """Return the headers for browsers that an answer does not have of its own."""

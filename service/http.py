@@ -13,6 +13,10 @@ from service.errors import NotAcceptable, ServiceError
 
 log = logging.getLogger("stn_serving")
 
+# A message to the edge: head and body in one, where ASGI has two. A server that takes answers whole
+# puts a function under this name into the scope, `async (status, headers, body)`.
+WHOLE_ANSWER = "stn.answer"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -82,8 +86,7 @@ async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -
     raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
     if status != 304:  # its length would be taken for that of what has not changed
         raw.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": WHOLE_ANSWER, "status": status, "headers": raw, "body": body})
 
 
 def _media_range(text: str) -> tuple[str, float]:
