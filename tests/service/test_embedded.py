@@ -1,0 +1,60 @@
+"""The embedded backend: what it brings into the gateway's process."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+_SERVE_ONE_OF_EACH = """
+import asyncio, sys
+from pathlib import Path
+import numpy as np
+from service.backend import Call
+from service.embedded import EmbeddedBackend
+
+async def serve():
+    backend = EmbeddedBackend(Path("models"), ("stn", "warp"))
+    await backend.start()
+    digits = {"images": np.zeros((1, 42, 42, 1), np.uint8)}
+    await backend.run(Call("stn", 1, "predict", digits, ("probabilities",)), 0.0)
+    photo = {
+        "images": np.zeros((1, 4, 4, 3), np.uint8),
+        "theta": np.array([[1, 0, 0, 0, 1, 0]], np.float32),
+        "output_size": np.array([4, 4], np.int32),
+    }
+    await backend.run(Call("warp", 1, "warp_uint8_zeros_bilinear", photo, ("warped",)), 0.0)
+    await backend.close()
+
+asyncio.run(serve())
+"""
+
+
+def _run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    """The modules in a fresh interpreter after a prediction and a warp."""
+    return set(_run(_SERVE_ONE_OF_EACH + "print(*sys.modules)").split())
+
+
+def test_it_loads_what_runs_a_model_and_nothing_that_trains_one(loaded: set[str]) -> None:
+    assert "tensorflow.python.client.session" in loaded
+    assert not loaded & {"keras", "scipy", "h5py", "matplotlib", "tensorflow"}
+
+
+def test_whoever_imports_tensorflow_afterwards_gets_all_of_it() -> None:
+    use = "import tensorflow as tf; print(int(tf.reduce_sum(tf.keras.ops.ones((2, 2)))))"
+    assert _run(_SERVE_ONE_OF_EACH + use).strip() == "4"
+
+
+def test_it_runs_beside_a_tensorflow_that_is_already_there() -> None:
+    _run("import tensorflow as tf; tf.constant(1)\n" + _SERVE_ONE_OF_EACH)
