@@ -81,10 +81,15 @@ async def _classify(url: str, pictures: Sequence[np.ndarray] | np.ndarray) -> li
         async def classify(picture: np.ndarray) -> int:
             file = io.BytesIO()
             Image.fromarray(picture).save(file, "PNG")
-            async with turns:
-                answer = await client.post(
-                    "/predict", content=file.getvalue(), headers={"content-type": "image/png"}
-                )
+            while True:
+                async with turns:
+                    answer = await client.post(
+                        "/predict", content=file.getvalue(), headers={"content-type": "image/png"}
+                    )
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    break
+                # On a crowded machine it may be too much at once; then callers are to come again.
+                await asyncio.sleep(int(answer.headers["retry-after"]))
             answer.raise_for_status()
             return int(answer.json()["index"])
 
