@@ -1,0 +1,64 @@
+"""Where a request's time goes, and what each feature of the gateway costs.
+
+Everything runs in one process, without a network and without a load generator that would compete
+for the cores; what is measured is CPU time, and candidates take turns.
+"""
+
+import argparse
+import json
+import platform
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.gateway import features, stages
+from service.telemetry.logs import configure_logging
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def main() -> None:
+    """Measure, and print two tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description=__doc__)
+    parser.add_argument("--models", type=Path, default=MODELS)
+    parser.add_argument("--rounds", type=int, default=9, help="turns of each candidate")
+    parser.add_argument("--connections", type=int, default=16, help="that ask at the same time")
+    parser.add_argument("--asks", type=int, default=25, help="requests of each in a turn")
+    parser.add_argument("--figures", type=Path, help="write all figures there, as JSON")
+    options = parser.parse_args()
+
+    with Path("/dev/null").open("w", encoding="utf-8") as nowhere:
+        configure_logging("json", "info", nowhere)
+        by_stage = uvloop.run(stages.measure(options.models, options.rounds))
+        by_feature = uvloop.run(
+            features.measure(options.models, options.rounds, options.connections, options.asks)
+        )
+    print(f"\n{_machine()}; CPU microseconds, medians of {options.rounds} rounds\n")
+    print(
+        f"| stage, of one picture (shared stages: in a batch of {stages.BATCH}) | µs |\n|---|---|"
+    )
+    for name, microseconds in by_stage.items():
+        print(f"| {name} | {microseconds:.1f} |")
+    print("\n| request, without network and model | µs | difference |\n|---|---|---|")
+    whole = next(iter(by_feature.values()))
+    for name, microseconds in by_feature.items():
+        print(f"| {name} | {microseconds:.0f} | {microseconds - whole:+.0f} |")
+    if options.figures:
+        figures = {"machine": _machine(), "stages": by_stage, "requests": by_feature}
+        options.figures.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def _machine() -> str:
+    processor = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return f"{processor}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()
