@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.gateway import features, stages
+from benchmarks.gateway import features, remote, stages
 from service.telemetry.logs import configure_logging
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -25,7 +25,18 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16, help="that ask at the same time")
     parser.add_argument("--asks", type=int, default=25, help="requests of each in a turn")
     parser.add_argument("--figures", type=Path, help="write all figures there, as JSON")
+    parser.add_argument(
+        "--remote",
+        nargs="?",
+        const="",
+        metavar="HOST:PORT",
+        help="measure instead what the gateway adds to calls of a TensorFlow Serving that serves "
+        "the same models; of a stand-in where no address is given",
+    )
     options = parser.parse_args()
+    if options.remote is not None:
+        _tell_remote(remote.measure(options.models, options.rounds, options.remote or None))
+        return
 
     with Path("/dev/null").open("w", encoding="utf-8") as nowhere:
         configure_logging("json", "info", nowhere)
@@ -46,6 +57,21 @@ def main() -> None:
     if options.figures:
         figures = {"machine": _machine(), "stages": by_stage, "requests": by_feature}
         options.figures.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def _tell_remote(figures: dict[str, float]) -> None:
+    added = figures["gateway p50"] - figures["bare p50"]
+    ratio = figures["gateway rate"] / figures["bare rate"]
+    print(f"\n{_machine()}; medians\n")
+    print("| | bare grpc.aio client | through the gateway | |\n|---|---|---|---|")
+    print(
+        f"| one client, p50 | {figures['bare p50']:.2f} ms | {figures['gateway p50']:.2f} ms | "
+        f"{added:+.2f} ms |"
+    )
+    print(
+        f"| {remote.CLIENTS} clients | {figures['bare rate']:.0f} /s | "
+        f"{figures['gateway rate']:.0f} /s | {ratio:.2f}x |"
+    )
 
 
 def _machine() -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import statistics
 import time
 from base64 import b64encode
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.gateway.instant import InstantBackend
@@ -21,7 +23,8 @@ from service.app import Gateway, create_app
 from service.embedded import EmbeddedBackend
 from service.settings import Settings
 
-PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "digit-7.png"
+_PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "digit-7.png"
+_SIDE = 42  # of the shipped classifier's input
 _KEY = "benchmark-key-0123456789abcdef"
 _BOUNDARY = "----------------boundary"
 
@@ -47,9 +50,16 @@ class Variant:
     status: int = 200
 
 
+def read_picture() -> bytes:
+    """Return a digit as a PNG of the size that the classifier takes."""
+    file = io.BytesIO()
+    Image.open(_PICTURE).resize((_SIDE, _SIDE)).save(file, "PNG")
+    return file.getvalue()
+
+
 def variants() -> list[Variant]:
     """Return all of them, the gateway as it comes first."""
-    picture = PICTURE.read_bytes()
+    picture = read_picture()
     raw = http_request("/predict", picture, "image/png")
     json_body = orjson.dumps({"image": b64encode(picture).decode()})
     part = b'Content-Disposition: form-data; name="image"; filename="digit.png"'

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.gateway.features import PICTURE
+from benchmarks.gateway.features import read_picture
 from benchmarks.warp.clock import race
 from service import wire
 from service.answers import prediction_answer
@@ -51,7 +51,7 @@ async def measure(models: Path, rounds: int) -> dict[str, float]:
     await catalogue.refresh()
     model = catalogue.classifier.latest()
     assert model is not None
-    content = PICTURE.read_bytes()
+    content = read_picture()
     pixels = decode_for_model(open_image(content, 10**8), model.input).pixels
     call = _call(model, [pixels] * BATCH)
     outputs = await backend.run(call, 0.0)
