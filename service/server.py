@@ -89,6 +89,7 @@ class Server(uvicorn.Server):
         super().__init__(uvicorn_config(app, settings))
         self._app = app
         self._log_format = settings.log_format
+        self._has_page = settings.page
         self._drain_seconds = settings.drain_seconds
         self._drained_at: float | None = None
         self._signals = 0
@@ -161,6 +162,8 @@ class Server(uvicorn.Server):
         for line in describe_models(self._app.state.catalogue):
             print(f"  {line}")
         print(f"  try it:  curl -F image=@digit.png {address}/predict")
+        if self._has_page:
+            print(f"  see it:  {address}/")
         print(f"  explore: {address}/docs", flush=True)
 
 
