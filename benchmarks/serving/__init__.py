@@ -1,0 +1,1 @@
+"""How fast the gateway answers, beside BentoML, LitServe, MLServer, Ray Serve and FastAPI alone."""
