@@ -44,17 +44,18 @@ def set_up(name: str, folder: Path) -> None:
     requirements = PEERS / name / "requirements.txt"
     place = folder / name
     stamp = place / ".stn-serving-bench"
-    wanted = f"{sys.version} {hashlib.sha256(requirements.read_bytes()).hexdigest()}"
+    wanted = f"2 {sys.version} {hashlib.sha256(requirements.read_bytes()).hexdigest()}"
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     uv = shutil.which("uv")
     if uv is None:
         raise CannotSetUp("uv is not installed: pip install uv, or https://docs.astral.sh/uv/")
     folder.mkdir(parents=True, exist_ok=True)
-    python = str(place / "bin" / "python")
+    # Compiled beforehand: else the first start, or every one, would compile what it imports.
+    install = [uv, "pip", "install", "--quiet", "--compile-bytecode"]
     for command in (
         [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(place)],
-        [uv, "pip", "install", "--quiet", "--python", python, "-r", str(requirements)],
+        [*install, "--python", str(place / "bin" / "python"), "-r", str(requirements)],
     ):
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode != 0:

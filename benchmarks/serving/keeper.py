@@ -46,10 +46,20 @@ def _end_all() -> None:
     for child in descendants(os.getpid()):
         _kill(child, signal.SIGTERM)
     while _reap():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             for child in descendants(os.getpid()):
-                _kill(child, signal.SIGKILL)
+                # Python's tracker takes the semaphores of the dead away, and then goes by itself.
+                if now > deadline + GRACE_SECONDS or not _is_tracker(child):
+                    _kill(child, signal.SIGKILL)
         time.sleep(0.02)
+
+
+def _is_tracker(pid: int) -> bool:
+    try:
+        return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _kill(pid: int, number: signal.Signals) -> None:

@@ -66,7 +66,6 @@ class RunningServer:
             "CUDA_VISIBLE_DEVICES": "-1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "PYTHONPATH": str(PEERS / "common"),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "BENCH_MODEL": str(MODEL),
             "BENCH_PORT": str(self.port),
             "BENCH_SPARE_PORT": self._filling[SPARE],

@@ -44,9 +44,9 @@ def test_a_figure_is_the_median_of_its_rounds() -> None:
 
 def test_errors_of_all_rounds_are_added_up() -> None:
     """A median would hide those of a single round."""
-    runs = [point("ray-tuned", 1.0, turn, errors=errors) for turn, errors in enumerate((0, 7, 0))]
+    runs = [point("ray-tuned", 1.0, turn, errors=errors) for turn, errors in enumerate((2, 7, 0))]
 
-    assert summarise(runs, []).points["ray-tuned", WITHOUT, CLOSED, 32].errors == 7
+    assert summarise(runs, []).points["ray-tuned", WITHOUT, CLOSED, 32].errors == 9
 
 
 def test_loads_answers_and_levels_are_kept_apart() -> None:
