@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.serving.candidates import Candidate
 from benchmarks.serving.figures import CLOSED, Summary
@@ -35,7 +36,7 @@ def draw(summary: Summary, candidates: Sequence[Candidate]) -> Figure:
     rate.set_yticks(range(len(shown)), names, fontsize=8)
     rate.invert_yaxis()
     if shown:
-        rate.legend(frameon=False, fontsize=8)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     for axes, title in (
         (rate, f"requests/s, {clients} clients"),
         (latency, "latency, ms: p50 and p99"),
@@ -43,6 +44,8 @@ def draw(summary: Summary, candidates: Sequence[Candidate]) -> Figure:
     ):
         if shown:
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(title, fontsize=10)
         axes.grid(axis="x", alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
