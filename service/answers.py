@@ -8,8 +8,8 @@ import numpy as np
 from service import geometry
 from service.contract import AFFINE_PARAMETERS, Classifier, Warper
 from service.geometry import Fit
-from service.images import encode_png
 from service.inference import Prediction, Warped
+from service.png import encode_png
 from service.servable import Servable
 
 _DEFAULT_TOP_K = 3

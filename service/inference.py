@@ -26,10 +26,11 @@ from service.contract import (
 )
 from service.errors import FieldError, InvalidTensor, NotReady, UnknownVersion
 from service.geometry import UNFITTED, Fit
-from service.images import FittedImage, check_pixels, decode_for_model, decode_for_warp, encode_png
+from service.images import FittedImage, check_pixels, decode_for_model, decode_for_warp
 from service.options import PredictOptions, Selector, WarpOptions
 from service.picture_lane import PictureLane, Place
 from service.pictures import PicturePool, is_small
+from service.png import encode_png
 from service.servable import Model, Servable
 from service.telemetry.tracer import PassOn, Tracer
 from service.together import all_or_none

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.images import decode_for_warp, encode_png, open_image
+from service.images import decode_for_warp, open_image
+from service.png import encode_png
 from tests.service.pictures import PNG_SIGNATURE, noise
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("size", [(5, 7), (1, 1)])
+@pytest.mark.parametrize("size", [(5, 7), (1, 1), (64, 64), (65, 64)])
 def test_pixels_survive(channels: int, size: tuple[int, int]) -> None:
     pixels = noise(*size, channels)
 
-    again = decode_for_warp(open_image(encode_png(pixels), 100))
+    again = decode_for_warp(open_image(encode_png(pixels), 5000))
 
     np.testing.assert_array_equal(again, pixels)
 
@@ -29,9 +30,10 @@ def test_sixteen_bits_survive() -> None:
     np.testing.assert_array_equal(again, pixels)
 
 
-def test_nothing_but_pixels_is_written() -> None:
+@pytest.mark.parametrize("size", [(5, 7), (65, 64)])
+def test_nothing_but_pixels_is_written(size: tuple[int, int]) -> None:
     """No time, no software, no profile: header, data, end."""
-    content = encode_png(noise(5, 7))
+    content = encode_png(noise(*size))
 
     chunks, place = [], len(PNG_SIGNATURE)
     while place < len(content):
