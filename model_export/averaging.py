@@ -39,6 +39,10 @@ class AveragedWeights:
         finally:
             _assign(self._weights, kept)
 
+    def settle(self) -> None:
+        """Put the average in the model's place for good."""
+        _assign(self._weights, self.variables)
+
 
 def _assign(variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]) -> None:
     for variable, value in zip(variables, values, strict=True):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 from model_export.batching import MAX_BATCH_SIZE
 from model_export.distortion import CLOSE, RTS
 from model_export.evaluate import Evaluation
+from model_export.shifts import ANYHOW
 from model_export.warp_graph import INTERPOLATIONS, PADDINGS
 
 CONVENTION = (
@@ -51,7 +53,8 @@ def classifier_card(
         model: the classifier.
         output_size: `(height, width)` of what its trunk sees.
         evaluation: its errors.
-        training: the run's `config.json`: the settings, and the name of the data.
+        training: the run's `config.json`: the settings, the name of the data, and what it started
+            from.
     """
     height, width, channels = model.input_shape[1:]
     settings = {key: value for key, value in training.items() if key != "data"}
@@ -70,7 +73,7 @@ def classifier_card(
             **evaluation.as_dict(),
             "training_data": {
                 "data_set": f"{training.get('data', 'unknown')} training",
-                "distortion": _mixture(settings.get("share_close", 0)),
+                "distortion": _distortion(settings),
             },
             "training": settings,
             "num_parameters": model.count_params(),
@@ -91,9 +94,13 @@ def warp_card() -> str:
     )
 
 
-def _mixture(share_close: float) -> str:
-    closer = f"; a share of {share_close:g} of them closer: {CLOSE.describe()}"
-    return RTS.describe() + (closer if share_close else "")
+def _distortion(settings: Mapping[str, Any]) -> str:
+    usual = RTS.describe()
+    if share := settings.get("share_close", 0):
+        usual += f"; a share of {share:g} of them closer: {CLOSE.describe()}"
+    if settings.get("recipe") != "robust":
+        return usual
+    return f"half of them {ANYHOW.describe()}. The other half {usual}"
 
 
 def weights_digest(model: Any) -> str:

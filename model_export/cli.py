@@ -103,7 +103,7 @@ newest version is taken. An exported model is read as TensorFlow Serving reads i
         epilog="""\
 examples:
   stn-model evaluate runs/long --data mnist/ --pictures pictures/
-  stn-model evaluate models/stn/1 --data mnist/ --json
+  stn-model evaluate models/stn/2 --data mnist/ --json
   stn-model evaluate models/flowers --images new-flowers/ --report flowers.html""",
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="what to evaluate")
@@ -192,7 +192,7 @@ warm-up file can be replayed, and the answers are those stored at its export; no
 Each check is a line; the first that fails ends the command with status 1.""",
         epilog="""\
 example:
-  stn-model check models/stn/1""",
+  stn-model check models/stn/2""",
     )
     parser.add_argument(
         "folder", type=Path, metavar="DIR", help="a version's or a servable's folder"

@@ -18,13 +18,14 @@ from model_export.images.subjects import is_run_on_pictures, pictures_subject
 from model_export.keras_classifier import open_keras_classifier
 from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
 from model_export.pictures import draw_learning_curves, draw_looks, worst_first
-from model_export.predictors import keras_predictor, newest_version, open_predictor
+from model_export.predictors import WEIGHTS, keras_predictor, newest_version, open_predictor
 from model_export.progress import training_progress
 from model_export.reproduce.command import reproduce
 from model_export.serving_commands import promote, rollback, serving_config
 from model_export.subject import Subject
+from model_export.train import CONFIG, STATE
 from model_export.train import train as train_classifier
-from model_export.version_folder import version_folder
+from model_export.version_folder import folder_digest, version_folder
 
 __all__ = [
     "check",
@@ -46,12 +47,14 @@ def train(options: Namespace) -> None:
         train_images(options)
         return
     run: Path = options.run
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise FileExistsError(f"{run} is not empty; a run needs a folder of its own. Name another.")
+    if run.exists() and not _can_begin_in(run):
+        raise FileExistsError(
+            f"{run} is not empty, and holds no training on digits to go on with; name another"
+        )
     config = TrainingConfig(**given_settings(options, TrainingConfig))
     digits = load_digits(options.data)
     with training_progress(Console(stderr=True)) as progress:
-        result = train_classifier(digits, config, run, progress)
+        result = train_classifier(digits, config, run, progress, options.start)
     draw_learning_curves(result.history, run / "learning_curves.png")
     evaluation = evaluate_classifier(keras_predictor(result.model), digits)
     draw_looks(evaluation.readings[0], run / "looks.png")
@@ -92,7 +95,7 @@ def export(options: Namespace) -> None:
         version_folder(models, options.name if servable == "stn" else "warp", options.version)
     if "stn" in wanted and (subject := _subject(options)):
         folder = export_subject(subject, models, options.name, options.version)
-        _say(f"{folder}: {_megabytes(folder)}")
+        _say_export(folder)
     elif "stn" in wanted:
         digits = load_digits(options.data)
         folder, evaluation = export_classifier(
@@ -100,16 +103,26 @@ def export(options: Namespace) -> None:
         )
         _say_evaluation(evaluation)
         _warn_if_dead(evaluation.health)
-        _say(f"{folder}: {_megabytes(folder)}")
+        _say_export(folder)
     if "warp" in wanted:
-        folder = export_warp(models, options.version)
-        _say(f"{folder}: {_megabytes(folder)}")
+        _say_export(export_warp(models, options.version))
 
 
 def check(options: Namespace) -> None:
     """Check a version folder, a line for each thing that holds."""
     for line in check_version(newest_version(options.folder)):
         _say(line)
+
+
+def _can_begin_in(run: Path) -> bool:
+    """Whether it is empty, or holds a run on digits, begun at least."""
+    if not run.is_dir() or not any(run.iterdir()):
+        return run.is_dir()
+    if is_run_on_pictures(run):
+        return False
+    # Weights without a state are those of a run that is not to be overwritten.
+    is_only_begun = (run / CONFIG).is_file() and not (run / WEIGHTS).is_file()
+    return (run / STATE).is_file() or is_only_begun
 
 
 def _subject(options: Namespace) -> Subject | None:
@@ -155,9 +168,10 @@ def _warn_if_dead(health: LocalizerHealth) -> None:
         sys.stderr.write(f"stn-model: warning: {error}\n")
 
 
-def _megabytes(folder: Path) -> str:
+def _say_export(folder: Path) -> None:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return f"{size / 1e6:.2f} MB, loads and answers as it should"
+    _say(f"{folder}: {size / 1e6:.2f} MB, loads and answers as it should")
+    _say(f"  sha256 {folder_digest(folder)}")
 
 
 def _say(text: str) -> None:

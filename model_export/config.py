@@ -4,33 +4,42 @@ from argparse import Namespace
 from dataclasses import dataclass, fields
 from typing import Any
 
+RECIPES = ("rts", "robust")
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """The settings of a run; they are written beside the weights.
 
     Attributes:
+        recipe: how digits are drawn: `rts`, or `robust`, where half of them are also drawn with
+            any pen, in any size, turned further, and on grey paper (see `shifts.ANYHOW`).
         epochs: passes over the training digits, each distorted anew.
         batch_size: images per step.
         learning_rate: peak rate; 5 % linear warm-up, then cosine to zero.
         localizer_rate: factor on that rate for the localization network. At 1.0 it is known to die.
         weight_decay: of matrices and kernels only.
-        share_close: share of training digits drawn closer than RTS, as people crop them.
+        averaging: decay of the moving average of the weights, which is what is kept.
+        share_close: share of RTS digits drawn closer than that, as people crop them.
         num_validation: digits held out of training to draw the curves by; at most a fifth of them.
         seed: of weights, order, distortion and dropout.
     """
 
+    recipe: str = "rts"
     epochs: int = 60
     batch_size: int = 128
     learning_rate: float = 2e-3
     localizer_rate: float = 0.3
     weight_decay: float = 0.02
+    averaging: float = 0.999
     share_close: float = 0.25
     num_validation: int = 2000
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
+        if self.recipe not in RECIPES:
+            raise ValueError(f"recipe must be one of {', '.join(RECIPES)}; got {self.recipe!r}")
         least = {"epochs": 1, "batch_size": 1, "num_validation": 1, "seed": 0, "weight_decay": 0}
         for name, minimum in least.items():
             if not getattr(self, name) >= minimum:
@@ -40,6 +49,8 @@ class TrainingConfig:
                 raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
         if not 0 <= self.share_close <= 1:
             raise ValueError(f"share_close must lie between 0 and 1; got {self.share_close}")
+        if not 0 <= self.averaging < 1:
+            raise ValueError(f"averaging must be at least 0 and below 1; got {self.averaging}")
 
 
 def given_settings(options: Namespace, settings: type[Any]) -> dict[str, Any]:

@@ -26,19 +26,27 @@ class Family:
         scale: lowest and highest scale, uniform between.
         kept: side, in pixels of the digit's frame, of the centred square that always stays on the
             canvas (before rotation). MNIST draws within 20 x 20 of its 28 x 28.
+        min_degrees: no rotation is less than this, in either direction.
+        at_border: whether that square always touches the border of the canvas.
     """
 
     name: str
     max_degrees: float
     scale: tuple[float, float]
     kept: float
+    min_degrees: float = 0.0
+    at_border: bool = False
 
     def describe(self) -> str:
         """Say in one line what is drawn."""
         low, high = self.scale
+        degrees = f"-{self.max_degrees:g} to {self.max_degrees:g} degrees"
+        if self.min_degrees:
+            degrees = f"{self.min_degrees:g} to {self.max_degrees:g} degrees either way"
+        place = "touching the border of" if self.at_border else "placed at random on"
         return (
-            f"{self.name}: rotation -{self.max_degrees:g} to {self.max_degrees:g} degrees, scale "
-            f"{low:g} to {high:g}, placed at random on {CANVAS} x {CANVAS}; all uniform"
+            f"{self.name}: rotation {degrees}, scale "
+            f"{low:g} to {high:g}, {place} {CANVAS} x {CANVAS}; all uniform"
         )
 
 
@@ -67,13 +75,20 @@ class Placement(NamedTuple):
 def draw_placements(family: Family, count: int, seed: tf.Tensor) -> Placement:
     """Draw placements; the same seed, int32 `(2,)`, gives the same ones."""
     uniform = tf.random.stateless_uniform([4, count], seed)
-    radians = (uniform[0] * 2 - 1) * math.radians(family.max_degrees)
+    turn = uniform[0] * 2 - 1
+    least, most = math.radians(family.min_degrees), math.radians(family.max_degrees)
+    radians = turn * (most - least) + tf.sign(turn) * least
     low, high = family.scale
     scale = low + (high - low) * uniform[1]
     half = family.kept / 2 * scale
     # The outer edges of the canvas lie half a pixel outside the centres of its border pixels.
     span = CANVAS - 2 * half
-    return Placement(radians, scale, half - 0.5 + span * uniform[2], half - 0.5 + span * uniform[3])
+    across, down = uniform[2], uniform[3]
+    if family.at_border:
+        # From the middle outwards, to where one of the two is 0 or 1.
+        reach = 2 * tf.maximum(tf.abs(across - 0.5), tf.abs(down - 0.5))
+        across, down = ((share - 0.5) / reach + 0.5 for share in (across, down))
+    return Placement(radians, scale, half - 0.5 + span * across, half - 0.5 + span * down)
 
 
 def draw_mixture(share_close: float, count: int, seed: tf.Tensor) -> Placement:
@@ -84,38 +99,41 @@ def draw_mixture(share_close: float, count: int, seed: tf.Tensor) -> Placement:
     return Placement(*(tf.where(chosen, c, u) for u, c in zip(usual, close, strict=True)))
 
 
-def place(digits: tf.Tensor, placement: Placement) -> tf.Tensor:
+def place(
+    digits: tf.Tensor,
+    placement: Placement,
+    canvas: int = CANVAS,
+    jitter: tf.Tensor | None = None,
+) -> tf.Tensor:
     """Draw digits on black canvases.
 
     Args:
-        digits: float32 `(batch, 28, 28)`.
+        digits: float32 `(batch, side, side)`, 28 a side unless they are drawn finer.
         placement: where each one goes.
+        canvas: a side of the canvas, in pixels.
+        jitter: `(batch, 2, 2)`, near the identity: what each digit is sheared and stretched by, as
+            a map from what is drawn to the digit.
 
     Returns:
-        float32 `(batch, 42, 42)`, bilinear, zero around the digit.
+        float32 `(batch, canvas, canvas)`, bilinear, zero around the digit.
     """
     cosine = tf.cos(placement.radians) / placement.scale
     sine = tf.sin(placement.radians) / placement.scale
-    middle = (FRAME - 1) / 2
-    zero = tf.zeros_like(sine)
     # The op wants the map from canvas to digit, in pixels: the inverse of the placement.
+    a, b, c, d = cosine, sine, -sine, cosine
+    if jitter is not None:
+        inverse = tf.stack([tf.stack([a, b], axis=1), tf.stack([c, d], axis=1)], axis=1)
+        (a, b), (c, d) = (tf.unstack(row, axis=1) for row in tf.unstack(jitter @ inverse, axis=1))
+    middle = (digits.shape[1] - 1) / 2
+    zero = tf.zeros_like(sine)
+    x, y = placement.x, placement.y
     canvas_to_digit = tf.stack(
-        [
-            cosine,
-            sine,
-            middle - cosine * placement.x - sine * placement.y,
-            -sine,
-            cosine,
-            middle + sine * placement.x - cosine * placement.y,
-            zero,
-            zero,
-        ],
-        axis=1,
+        [a, b, middle - a * x - b * y, c, d, middle - c * x - d * y, zero, zero], axis=1
     )
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=digits[..., tf.newaxis],
         transforms=canvas_to_digit,
-        output_shape=[CANVAS, CANVAS],
+        output_shape=[canvas, canvas],
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",

@@ -11,6 +11,7 @@ from model_export.data import Digits
 from model_export.distortion import CANVAS, RTS, TEST_SEED, fixed_set
 from model_export.localizer_health import LocalizerHealth, measure_health
 from model_export.predictors import Predictor
+from model_export.shifts import ALL_AT_ONCE, SHIFTS, shifted_set
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ class Evaluation:
 
 
 def evaluate(predict: Predictor, digits: Digits) -> Evaluation:
-    """Ask a classifier about the test digits, distorted (RTS, fixed seed) and as people send them.
+    """Ask a classifier about the test digits: RTS, as people send them, and shifted from both.
+
+    Each way to distort them has a fixed seed, and so always the same pictures.
 
     Args:
         predict: from uint8 `(num, 42, 42)` to `probabilities`, `theta` and `warped`.
@@ -98,7 +101,12 @@ def evaluate(predict: Predictor, digits: Digits) -> Evaluation:
     rts = _read(predict, distorted, digits, "rts", RTS.describe(), TEST_SEED)
     fitted = f"none: the 28 x 28 digit enlarged to {CANVAS} x {CANVAS}, as a client would send it"
     plain = _read(predict, enlarge(digits.test_images), digits, "undistorted", fitted, None)
-    return Evaluation((rts, plain), measure_health(rts.outputs["theta"], placement))
+    shifted = []
+    for shift in (*SHIFTS, ALL_AT_ONCE):
+        images, _ = shifted_set(digits.test_images, shift)
+        seed = TEST_SEED + shift.stream
+        shifted.append(_read(predict, images, digits, shift.name, shift.describe(), seed))
+    return Evaluation((rts, plain, *shifted), measure_health(rts.outputs["theta"], placement))
 
 
 def enlarge(digits: np.ndarray) -> np.ndarray:

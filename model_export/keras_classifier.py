@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from model_export.naming import named_afresh
 from model_export.subject import Subject
 from stn import SpatialTransformer
 
@@ -37,7 +38,7 @@ def open_keras_classifier(
     if not path.is_file():
         raise FileNotFoundError(f"{path} is no file; --keras needs what model.save() wrote")
     try:
-        model = keras.models.load_model(path, compile=False)
+        model = named_afresh(lambda: keras.models.load_model(path, compile=False))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not a Keras model that can be read: {error}") from error
     served = KerasClassifier(model, input_range)
@@ -93,7 +94,7 @@ class KerasClassifier:
         self._model = model
         output = model.output
         self._inner = keras.Model(
-            model.input, [self._transformer.input, self._transformer.output, output]
+            model.input, [self._transformer.input, self._transformer.output, output], name="served"
         )
 
     def __call__(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from model_export.distortion import CANVAS
+from model_export.naming import named_afresh
 from model_export.session_model import SessionModel
 
 # From uint8 (num, height, width), or with channels, to probabilities, theta and warped by name.
@@ -70,7 +71,7 @@ def load_classifier(run_folder: Path) -> keras.Model:
             f"{run_folder} is no run folder: it holds no {WEIGHTS}. 'stn-model train' makes one."
         )
     try:
-        model = keras.models.load_model(path, compile=False)
+        model = named_afresh(lambda: keras.models.load_model(path, compile=False))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not a Keras model that can be read: {error}") from error
     outputs = set(model.output) if isinstance(model.output, dict) else set()

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from model_export.canonical import make_canonical
 from model_export.warp_graph import INTERPOLATIONS, PADDINGS, warp_images
 
 Endpoint = Callable[..., dict[str, tf.Tensor]]
@@ -38,18 +38,23 @@ def save_classifier(model: Any, labels: list[str], card: str, folder: Path) -> N
             "warped": outputs["warped"],
         }
 
-    # A tf.Module that holds a Keras model loads, turns AVAILABLE, and fails at the first request:
-    # its variables are not found. The archive saves those that its endpoints use (and, were the
-    # model tracked besides, each of them twice).
-    archive = keras.export.ExportArchive()
     images = tf.TensorSpec([None, height, width, channels], tf.uint8, "images")
-    description = {"labels": labels, "card": card}
     rows = tf.TensorSpec([None], tf.uint8, "rows")
-    archive.add_endpoint("predict", predict, [images])
-    archive.add_endpoint("describe", _describe(description), [])
-    archive.add_endpoint("describe_batched", _describe_batched(description), [rows])
-    archive.write_out(folder, options=_options(), verbose=False)
-    _drop_empty_assets(folder)
+    description = {"labels": labels, "card": card}
+    signatures = {
+        "predict": _traced(predict, images),
+        "describe": _traced(_describe(description)),
+        "describe_batched": _traced(_describe_batched(description), rows),
+    }
+    signatures["serving_default"] = signatures["predict"]
+    # A tf.Module that holds a Keras model loads, turns AVAILABLE, and fails at the first request:
+    # its variables are not found. One that holds the variables themselves is whole. Their order
+    # is that of the graph, whose own set of them has none.
+    servable = tf.Module()
+    graph = signatures["predict"].graph
+    place = {id(handle): number for number, (handle, _) in enumerate(graph.captures)}
+    servable.weights = sorted(graph.variables, key=lambda variable: place[id(variable.handle)])
+    _save(servable, signatures, folder)
 
 
 def save_warp(card: str, folder: Path) -> None:
@@ -69,10 +74,8 @@ def save_warp(card: str, folder: Path) -> None:
                 function = _warp(dtype, padding, interpolation)
                 signatures[f"{name}_{padding}_{interpolation}"] = function
         signatures[name] = signatures[f"{name}_zeros_bilinear"]
-    signatures["describe"] = tf.function(_describe({"card": card}), input_signature=[])
-    # There are no variables here, and so no need of Keras.
-    tf.saved_model.save(tf.Module(), folder, signatures=signatures, options=_options())
-    _drop_empty_assets(folder)
+    signatures["describe"] = _traced(_describe({"card": card}))
+    _save(tf.Module(), signatures, folder)
 
 
 def _warp(dtype: tf.DType, padding: str, interpolation: str) -> Any:
@@ -82,14 +85,11 @@ def _warp(dtype: tf.DType, padding: str, interpolation: str) -> Any:
         output_size = tf.ensure_shape(output_size, [2])
         return {"warped": warp_images(images, theta, output_size, padding, interpolation)}
 
-    return tf.function(
+    return _traced(
         warp,
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec([None, None, None, None], dtype, "images"),
-            tf.TensorSpec([None, 6], tf.float32, "theta"),
-            tf.TensorSpec([2], tf.int32, "output_size"),
-        ],
+        tf.TensorSpec([None, None, None, None], dtype, "images"),
+        tf.TensorSpec([None, 6], tf.float32, "theta"),
+        tf.TensorSpec([2], tf.int32, "output_size"),
     )
 
 
@@ -108,9 +108,15 @@ def _describe_batched(content: dict[str, Any]) -> Endpoint:
     return describe_batched
 
 
-def _drop_empty_assets(folder: Path) -> None:
+def _traced(function: Endpoint, *inputs: tf.TensorSpec) -> Any:
+    return tf.function(function, autograph=False, input_signature=inputs).get_concrete_function()
+
+
+def _save(servable: tf.Module, signatures: dict[str, Any], folder: Path) -> None:
+    tf.saved_model.save(servable, folder, signatures=signatures, options=_options())
     # Version control keeps no empty folders: what is exported should be what is checked out.
     (folder / "assets").rmdir()
+    make_canonical(folder)
 
 
 def _options() -> tf.saved_model.SaveOptions:

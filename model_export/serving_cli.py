@@ -61,7 +61,7 @@ let the label name it. If any step fails, everything is as it was before.
 Without --server the folder alone changes: an embedded backend reads it when it starts.""",
         epilog=f"""\
 examples:
-  stn-model promote build/stn/2 --models models --server 127.0.0.1:8500 \\
+  stn-model promote build/stn/3 --models models --server 127.0.0.1:8500 \\
       --config {_EXAMPLE_FOLDER}/models.config
   stn-model promote --version 1 --models models""",
     )
@@ -70,7 +70,7 @@ examples:
         nargs="?",
         type=Path,
         metavar="VERSION_FOLDER",
-        help="an exported version, such as build/stn/2; left out when it is in place already",
+        help="an exported version, such as build/stn/3; left out when it is in place already",
     )
     parser.add_argument(
         "--version", type=int, metavar="N", help="its number (default: the folder's name)"

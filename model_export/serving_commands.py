@@ -36,7 +36,7 @@ def promote(options: Namespace) -> None:
     if version is None and source is not None and source.resolve().name.isdecimal():
         version = int(source.resolve().name)
     if version is None or version < 1:
-        raise ValueError("which version? Name a folder such as build/stn/2, or give --version N")
+        raise ValueError("which version? Name a folder such as build/stn/3, or give --version N")
     if source is None:
         source = options.models / options.servable / str(version)
     if not (source / "saved_model.pb").is_file():

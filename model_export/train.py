@@ -2,8 +2,7 @@
 
 import csv
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,14 +14,18 @@ import tensorflow as tf
 from model_export.classifier import build_classifier
 from model_export.config import TrainingConfig
 from model_export.data import Digits
-from model_export.distortion import CANVAS, draw_mixture, fixed_set, place
+from model_export.distortion import CANVAS, FRAME, draw_mixture, fixed_set, place
+from model_export.learner import Course, Learner, Row
 from model_export.localizer_health import LocalizerHealth, measure_health
-from model_export.pacing import PacedOptimizer
 from model_export.predictors import WEIGHTS, Predictor, keras_predictor
+from model_export.shifts import ANYHOW, draw_shifted, shifted_set
+from model_export.start import start_from
 
+CONFIG, STATE = "config.json", "state.npz"
 VALIDATION_SEED = 1506
-
-Row = dict[str, float]
+# Of the `robust` recipe: this share of a batch is drawn anyhow, the rest as in `rts`.
+_SHARE_ANYHOW = 0.5
+_SEEDS_PER_STEP = 20
 
 
 class Watcher(Protocol):
@@ -48,15 +51,30 @@ class TrainingResult:
 
 
 def train(
-    digits: Digits, config: TrainingConfig, run_folder: Path, watcher: Watcher | None = None
+    digits: Digits,
+    config: TrainingConfig,
+    run_folder: Path,
+    watcher: Watcher | None = None,
+    start: Path | None = None,
 ) -> TrainingResult:
-    """Train a classifier on RTS digits and leave config, metrics and weights in the run folder.
+    """Train a classifier on distorted digits and leave config, metrics and weights in a run folder.
 
-    Weights and metrics are written anew after each epoch. Whether the localizer is alive is for the
+    Weights, metrics and the state to go on from are written anew after each epoch: killed at any
+    moment, the same call goes on from the last whole epoch, and ends where it would have ended. The
+    weights that are written are the moving average. Whether the localizer is alive is for the
     caller to check: `result.health.check()`.
 
+    Args:
+        digits: the training part is used.
+        config: how.
+        run_folder: new, empty, or with a training of the same settings to go on with.
+        watcher: told of each step and epoch.
+        start: a run or an exported classifier whose weights it starts from; chance when None.
+
     Raises:
-        ValueError: too few digits for one batch.
+        ValueError: too few digits for one batch; the folder holds a training with other settings;
+            or `start` is another kind of classifier.
+        FileNotFoundError: `start` holds no classifier.
     """
     num_digits = len(digits.train_labels)
     config = replace(config, num_validation=min(config.num_validation, max(1, num_digits // 5)))
@@ -66,94 +84,114 @@ def train(
             f"{num_digits} training digits less {config.num_validation} for validation leave "
             f"{num_train}, fewer than one batch of {config.batch_size}. Lower the batch size."
         )
-    run_folder.mkdir(parents=True, exist_ok=True)
-    _write_json(run_folder / "config.json", {**asdict(config), "data": digits.name})
     keras.utils.set_random_seed(config.seed)
+    model = build_classifier((CANVAS, CANVAS, 1), num_classes=10)
+    settings: dict[str, Any] = {**asdict(config), "data": digits.name}
+    if start is not None:
+        settings["started_from"] = start_from(model, start)
 
     order = np.random.default_rng(config.seed).permutation(num_digits)
     held_out, used = order[: config.num_validation], order[config.num_validation :]
-    validation = _Validation(digits.train_images[held_out], digits.train_labels[held_out])
-
-    model = build_classifier((CANVAS, CANVAS, 1), num_classes=10)
-    predict = keras_predictor(model)
+    validation = _Validation(digits.train_images[held_out], digits.train_labels[held_out], config)
     steps_per_epoch = num_train // config.batch_size
-    step = _training_step(
-        model, digits.train_images[used], digits.train_labels[used], config, steps_per_epoch
-    )
+    learner = Learner(model, config, config.epochs * steps_per_epoch)
+    run_folder.mkdir(parents=True, exist_ok=True)
+    course = Course(run_folder / STATE, learner, settings)
+    _write_json(run_folder / CONFIG, settings)
+    step = _training_step(learner, digits.train_images[used], digits.train_labels[used], config)
+    predict = keras_predictor(model)
 
-    history: list[Row] = []
-    health = None
-    started = time.process_time()
+    def leave_run() -> None:
+        # After the state: whoever is killed in between writes them when it goes on.
+        with learner.average.in_place():
+            _save_weights(model, run_folder)
+        _write_metrics(run_folder, course.history, validation.health)
+
     if watcher:
-        watcher.start(config.epochs, config.epochs * steps_per_epoch)
-    for epoch in range(1, config.epochs + 1):
-        losses = []
-        for step_number, batch in _batches(config, epoch, num_train, steps_per_epoch):
-            losses.append(step(batch, step_number))
-            if watcher:
-                watcher.step()
-        error_percent, health = validation.measure(predict)
-        row = {
-            "epoch": epoch,
-            "loss": float(tf.reduce_mean(losses)),
-            "validation_error_percent": error_percent,
-            "centre_correlation": min(health.centre_correlation),
-            "theta_spread": min(health.theta_spread[2], health.theta_spread[5]),
-            "cpu_minutes": (time.process_time() - started) / 60,
-        }
-        history.append(row)
-        _write_metrics(run_folder, history, health)
-        _save_weights(model, run_folder)
+        num_left = config.epochs - len(course.history)
+        watcher.start(config.epochs, num_left * steps_per_epoch)
+    for epoch in range(len(course.history) + 1, config.epochs + 1):
+        with course.epoch() as row:
+            losses = []
+            for step_number, batch in _batches(config, epoch, num_train, steps_per_epoch):
+                losses.append(step(batch, step_number))
+                if watcher:
+                    watcher.step()
+            row["loss"] = float(tf.reduce_mean(losses))
+            with learner.average.in_place():
+                row |= validation.measure(predict)
+        leave_run()
         if watcher:
             watcher.epoch(row)
-    assert health is not None
-    return TrainingResult(model, history, health)
+    learner.average.settle()
+    validation.measure(predict)
+    leave_run()
+    assert validation.health is not None
+    return TrainingResult(model, course.history, validation.health)
 
 
 class _Validation:
     """Digits held out, distorted once."""
 
-    def __init__(self, digits: np.ndarray, labels: np.ndarray) -> None:
-        self.images, self.placement = fixed_set(digits, seed=VALIDATION_SEED)
-        self.labels = labels
+    def __init__(self, digits: np.ndarray, labels: np.ndarray, config: TrainingConfig) -> None:
+        self._labels = labels
+        self._images, self._placement = fixed_set(digits, seed=VALIDATION_SEED)
+        self._anyhow = None
+        if config.recipe == "robust":
+            self._anyhow, _ = shifted_set(digits, ANYHOW, seed=VALIDATION_SEED)
+        self.health: LocalizerHealth | None = None
 
-    def measure(self, predict: Predictor) -> tuple[float, LocalizerHealth]:
-        """Return the error in per cent, and how the localizer is."""
-        outputs = predict(self.images)
-        wrong = outputs["probabilities"].argmax(axis=1) != self.labels
-        return 100 * float(wrong.mean()), measure_health(outputs["theta"], self.placement)
+    def measure(self, predict: Predictor) -> Row:
+        """Return the errors in per cent, and how well theta follows the digit."""
+        outputs = predict(self._images)
+        health = self.health = measure_health(outputs["theta"], self._placement)
+        row = {
+            "validation_error_percent": self._error_percent(outputs),
+            "centre_correlation": min(health.centre_correlation),
+            "theta_spread": min(health.theta_spread[2], health.theta_spread[5]),
+        }
+        if self._anyhow is not None:
+            row["anyhow_error_percent"] = self._error_percent(predict(self._anyhow))
+        return row
+
+    def _error_percent(self, outputs: Mapping[str, np.ndarray]) -> float:
+        wrong = outputs["probabilities"].argmax(axis=1) != self._labels
+        return 100 * float(wrong.mean())
 
 
 def _training_step(
-    model: keras.Model,
-    images: np.ndarray,
-    labels: np.ndarray,
-    config: TrainingConfig,
-    steps_per_epoch: int,
+    learner: Learner, images: np.ndarray, labels: np.ndarray, config: TrainingConfig
 ) -> Any:
-    optimizer = PacedOptimizer(
-        model,
-        config.learning_rate,
-        config.localizer_rate,
-        config.weight_decay,
-        config.epochs * steps_per_epoch,
-    )
     all_images, all_labels = tf.constant(images), tf.constant(labels, tf.int32)
 
     @tf.function
     def step(batch: tf.Tensor, step_number: tf.Tensor) -> tf.Tensor:
-        seed = tf.stack([config.seed, step_number * 10])
+        seed = tf.stack([config.seed, step_number * _SEEDS_PER_STEP])
         digits = tf.cast(tf.gather(all_images, batch), tf.float32) / 255
-        pictures = place(digits, draw_mixture(config.share_close, config.batch_size, seed))
+        pictures = _draw(digits, config, seed)
         with tf.GradientTape() as tape:
-            logits = model(pictures[..., tf.newaxis], training=True)["logits"]
+            logits = learner.model(pictures[..., tf.newaxis], training=True)["logits"]
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(tf.gather(all_labels, batch), logits)
             )
-        optimizer.minimize(loss, tape)
+        learner.descend(loss, tape, step_number)
         return loss
 
     return step
+
+
+def _draw(digits: tf.Tensor, config: TrainingConfig, seed: tf.Tensor) -> tf.Tensor:
+    """Draw a batch of digits as the recipe says."""
+    num_anyhow = 0
+    if config.recipe == "robust":
+        num_anyhow = round(_SHARE_ANYHOW * config.batch_size)
+    num_usual = config.batch_size - num_anyhow
+    digits = tf.ensure_shape(digits, [config.batch_size, FRAME, FRAME])
+    usual = place(digits[:num_usual], draw_mixture(config.share_close, num_usual, seed))
+    if not num_anyhow:
+        return usual
+    anyhow, _ = draw_shifted(digits[num_usual:], ANYHOW, seed + [0, 10])
+    return tf.concat([usual, anyhow], axis=0)
 
 
 def _batches(
@@ -174,8 +212,9 @@ def _save_weights(model: keras.Model, folder: Path) -> None:
     part.rename(folder / WEIGHTS)
 
 
-def _write_metrics(folder: Path, history: list[Row], health: LocalizerHealth) -> None:
-    _write_json(folder / "metrics.json", {"history": history, "localizer": health.as_dict()})
+def _write_metrics(folder: Path, history: list[Row], health: LocalizerHealth | None) -> None:
+    localizer = None if health is None else health.as_dict()
+    _write_json(folder / "metrics.json", {"history": history, "localizer": localizer})
     with (folder / "metrics.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(history[0]))
         writer.writeheader()

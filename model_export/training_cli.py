@@ -10,6 +10,8 @@ from model_export.images.config import ImageConfig
 from model_export.serving_cli import Commands, Formatter
 
 _HELP = {
+    "recipe": "how digits are drawn: rts, or robust: half of them also with any pen, larger and "
+    "smaller, turned further, and on grey paper",
     "epochs": "passes over the training pictures, each time distorted anew",
     "batch_size": "pictures per step",
     "learning_rate": "peak rate, after a linear warm-up and before a cosine to zero",
@@ -49,18 +51,30 @@ at. With the complete MNIST an epoch takes about 50 seconds on one core; 60 epoc
 of the distorted test digits. At the end the localizer is checked: the run fails if theta does
 not follow the digit, whatever the error.
 
+Killed at any moment, the same command goes on from the last epoch, and ends where it would have
+ended.
+
 With --images DIR, DIR has a folder for each class, named after it. Pictures may have any size,
 colour or grey, and are turned as their EXIF says; broken files are listed in RUN/skipped.tsv. They
 are split by their content, so that no copy of a training picture is tested on. RUN/report.html
-says how good the classifier is and what it looked at. Killed at any moment, the same command goes
-on from the last epoch.""",
+says how good the classifier is and what it looked at.""",
         epilog="""\
 examples:
   stn-model train --data mnist/ --run runs/long --epochs 60 --threads 2
+  stn-model train --data mnist/ --run runs/any --recipe robust --start models/stn/2
   stn-model train --images flowers/ --run runs/flowers""",
     )
-    parser.add_argument("--run", required=True, type=Path, help="folder to fill; new or empty")
+    parser.add_argument(
+        "--run", required=True, type=Path, help="folder to fill: new, or of a run to go on with"
+    )
     parser.add_argument("--data", help=data_help)
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="MODEL",
+        help="on digits: a run or an exported version whose weights it starts from (default: "
+        "chance)",
+    )
     parser.add_argument("--threads", type=positive, metavar="N", help="threads for TensorFlow")
     on_digits = {field.name: field for field in fields(TrainingConfig)}
     on_pictures = {field.name: field for field in fields(ImageConfig)}

@@ -1,5 +1,6 @@
 """Version folders, as model servers watch them: whole, or not there."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -33,6 +34,15 @@ def version_folder(models: Path, name: str, version: int | None) -> Path:
     folder = models / name / str(version or next_version(models / name))
     _refuse_existing(folder)
     return folder
+
+
+def folder_digest(folder: Path) -> str:
+    """Return the SHA-256 of a version folder: of the names and bytes of all its files."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
 
 
 @contextmanager

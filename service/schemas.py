@@ -15,7 +15,7 @@ class ModelReference(BaseModel):
     """Which model answered."""
 
     name: str = Field(examples=["stn"])
-    version: int = Field(examples=[1])
+    version: int = Field(examples=[2])
 
 
 class ClassProbability(BaseModel):
@@ -29,14 +29,14 @@ class ClassProbability(BaseModel):
 class Transform(BaseModel):
     """Theta taken apart, in normalised coordinates; angles are clockwise on the screen."""
 
-    rotation_degrees: float = Field(examples=[24.565])
+    rotation_degrees: float = Field(examples=[23.259])
     scale: list[float] = Field(
-        description="of the x and y axis; below 1 zooms in", examples=[[0.6018763, 0.5596232]]
+        description="of the x and y axis; below 1 zooms in", examples=[[0.6558049, 0.6085159]]
     )
-    shear_degrees: float = Field(examples=[-2.605])
+    shear_degrees: float = Field(examples=[-3.506])
     translation: list[float] = Field(
         description="centre of the region, x and y, in [-1, 1]",
-        examples=[[0.5147763, -0.01025999]],
+        examples=[[0.526644, -0.01141323]],
     )
     mirrored: bool
 
@@ -54,7 +54,7 @@ class Looked(BaseModel):
     theta: list[list[float]] | list[float] = Field(
         description="Two rows of three: the map from output to input coordinates, x to the right, "
         "y down, -1 and +1 the centres of the first and last pixel.",
-        examples=[[[0.558208, -0.2555399, 0.5147763], [0.2250754, 0.4978729, -0.01025999]]],
+        examples=[[[0.6172152, -0.2740325, 0.526644], [0.2216429, 0.543321, -0.01141323]]],
     )
     transform: Transform | None = None
     region: list[list[float]] | None = Field(
@@ -62,7 +62,7 @@ class Looked(BaseModel):
         description="The quadrilateral looked at, in pixels of the picture as sent ((0, 0) is the "
         "centre of the top left one), in the order of the warped image's top left, top right, "
         "bottom right and bottom left corner.",
-        examples=[[[67.1, 15.42], [128.13, 40.03], [100.19, 94.46], [39.16, 69.85]]],
+        examples=[[[65.53, 13.06], [133.01, 37.29], [103.05, 96.69], [35.57, 72.46]]],
     )
 
 

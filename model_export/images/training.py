@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from model_export.averaging import AveragedWeights
 from model_export.images.augment import move_at_random
 from model_export.images.batches import all_batches, num_steps, training_batches
 from model_export.images.config import ImageConfig
 from model_export.images.network import build
 from model_export.images.prepare import Prepared
 from model_export.images.split import TRAIN, VALIDATION
-from model_export.pacing import PacedOptimizer
+from model_export.learner import Course, Learner, Row
 from model_export.predictors import WEIGHTS
-from model_export.train import Row, Watcher
-from model_export.training_state import restore_state, save_state
+from model_export.train import Watcher
 
 STATE, CONFIG, METRICS = "state.npz", "config.json", "metrics.json"
 KIND = "pictures"
@@ -42,27 +39,18 @@ def train_on_pictures(
         ValueError: the folder holds a training with other settings.
     """
     training = _Training(prepared, config)
-    history = training.resume()
+    folder, history = prepared.folder, training.course.history
+    _write_json(folder / CONFIG, {"kind": KIND, **asdict(config)})
     if watcher:
         watcher.start(config.epochs, (config.epochs - len(history)) * training.steps)
-    for epoch in range(len(history) + 1, config.epochs + 1):
-        if _is_done(history, config.patience):
-            break
-        started = time.process_time()
-        loss = training.epoch(epoch, watcher)
-        with training.average.in_place():
-            figures = training.validate()
-            if figures["validation_loss"] < _lowest(history):
-                _save_model(training.model, prepared.folder)
-        minutes = (time.process_time() - started) / 60
-        row: Row = {
-            "epoch": epoch,
-            "loss": loss,
-            **figures,
-            "cpu_minutes": minutes + (history[-1]["cpu_minutes"] if history else 0),
-        }
-        history.append(row)
-        training.save(history)
+    while len(history) < config.epochs and not _is_done(history, config.patience):
+        with training.course.epoch() as row:
+            row["loss"] = training.epoch(len(history) + 1, watcher)
+            with training.learner.average.in_place():
+                row |= training.validate()
+                if row["validation_loss"] < _lowest(history):
+                    _save_model(training.learner.model, folder)
+        _write_json(folder / METRICS, {"history": history})
         if watcher:
             watcher.epoch(row)
     return history
@@ -76,15 +64,9 @@ class _Training:
         self.steps = num_steps(len(self._indices), self._batch_size)
         num_classes = len(prepared.labels)
         keras.utils.set_random_seed(config.seed)
-        self.model = build(prepared.spec, num_classes, config.transform, config.dropout)
-        self.average = AveragedWeights(self.model, config.averaging)
-        self._optimizer = PacedOptimizer(
-            self.model,
-            config.learning_rate,
-            config.localizer_rate,
-            config.weight_decay,
-            config.epochs * self.steps,
-        )
+        model = build(prepared.spec, num_classes, config.transform, config.dropout)
+        self.learner = Learner(model, config, config.epochs * self.steps)
+        self.course = Course(prepared.folder / STATE, self.learner, asdict(config))
         self._weights = tf.constant(
             _rarity(prepared.classes[self._indices], num_classes)
             if config.class_weights
@@ -120,34 +102,6 @@ class _Training:
             "theta_spread": float(np.concatenate(theta).std(axis=0).max()),
         }
 
-    def resume(self) -> list[Row]:
-        folder = self._prepared.folder
-        if not (folder / STATE).is_file():
-            settings = {"kind": KIND, **asdict(self._config)}
-            _write_json(folder / CONFIG, settings)
-            return []
-        notes = restore_state(folder / STATE, self._variables())
-        now = asdict(self._config)
-        if different := [name for name in now if notes["config"].get(name) != now[name]]:
-            raise ValueError(
-                f"{folder} was begun with other settings ({', '.join(different)}); name another "
-                "--run, or go on with the old ones"
-            )
-        return list(notes["history"])
-
-    def save(self, history: list[Row]) -> None:
-        folder = self._prepared.folder
-        notes = {"config": asdict(self._config), "history": history}
-        save_state(folder / STATE, self._variables(), notes)
-        _write_json(folder / METRICS, {"history": history})
-
-    def _variables(self) -> dict[str, list[Any]]:
-        return {
-            "model": list(self.model.variables),
-            "optimizers": self._optimizer.variables,
-            "average": self.average.variables,
-        }
-
     def _train_step(self, images: tf.Tensor, classes: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         config, spec = self._config, self._prepared.spec
         seed = tf.stack([config.seed, number])
@@ -157,15 +111,14 @@ class _Training:
         targets = tf.one_hot(classes, num_classes) * (1 - config.smoothing)
         targets += config.smoothing / num_classes
         with tf.GradientTape() as tape:
-            logits = self.model(pictures, training=True)["logits"]
+            logits = self.learner.model(pictures, training=True)["logits"]
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_mean(tf.gather(self._weights, classes) * losses)
-        self._optimizer.minimize(loss, tape)
-        self.average.update(number)
+        self.learner.descend(loss, tape, number)
         return loss
 
     def _validation_step(self, images: tf.Tensor, classes: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs = self.model(tf.cast(images, tf.float32) / 255, training=False)
+        outputs = self.learner.model(tf.cast(images, tf.float32) / 255, training=False)
         logits = outputs["logits"]
         return {
             "loss": tf.nn.sparse_softmax_cross_entropy_with_logits(classes, logits),

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,19 +11,17 @@ import numpy as np
 import tensorflow as tf
 
 from model_export.data import Digits
+from model_export.learner import Course, Row
 from model_export.reproduce.experiments import EXPERIMENTS, Experiment, fixed_set
 from model_export.reproduce.measure import measuring
 from model_export.reproduce.networks import NETWORKS
 from model_export.reproduce.recipe import Recipe
 from model_export.reproduce.trainer import Trainer
-from model_export.training_state import restore_state, save_state
 
 STATE, LOG, RESULT, MODEL = "state.npz", "log.jsonl", "result.json", "model.keras"
 VALIDATION_SEED = 1506
 # Few digits are held out; each is distorted several times.
 _VALIDATION_DRAWS = 2
-
-Row = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -99,44 +96,37 @@ def train_cell(
         experiment, NETWORKS[cell.network], recipe, cell.seed, data.images, data.labels
     )
     settings = {**asdict(cell), **asdict(recipe), "num_digits": len(data.labels)}
-    history = _resume(folder, trainer, settings)
+    learner = trainer.learner
+    course = Course(folder / STATE, learner, settings)
     validation = data.validation(experiment)
-    measure = measuring(trainer.model)
-    for epoch in range(len(history) + 1, recipe.epochs + 1):
-        started = time.process_time()
-        loss = trainer.train_epoch(epoch)
-        with trainer.average.in_place():
-            measured = measure(*validation)
-        minutes = (time.process_time() - started) / 60
-        row: Row = {
-            "epoch": epoch,
-            "loss": loss,
-            "validation_error_percent": measured.error_percent,
-            "theta_spread": measured.theta_spread,
-            "cpu_minutes": minutes + (history[-1]["cpu_minutes"] if history else 0),
-        }
-        history.append(row)
-        save_state(folder / STATE, trainer.variables, {"settings": settings, "history": history})
-        _write_log(folder, history)
+    measure = measuring(learner.model)
+    for epoch in range(len(course.history) + 1, recipe.epochs + 1):
+        with course.epoch() as row:
+            row["loss"] = trainer.train_epoch(epoch)
+            with learner.average.in_place():
+                measured = measure(*validation)
+            row["validation_error_percent"] = measured.error_percent
+            row["theta_spread"] = measured.theta_spread
+        _write_log(folder, course.history)
         if not go_on(row) and epoch < recipe.epochs:
             return None
-    with trainer.average.in_place():
+    with learner.average.in_place():
         test = measure(fixed_set(experiment, digits.test_images, data.images), digits.test_labels)
-        trainer.model.save(folder / f".part-{MODEL}")
+        learner.model.save(folder / f".part-{MODEL}")
     (folder / f".part-{MODEL}").rename(folder / MODEL)
     # It may have been killed between its last state and its last line.
-    _write_log(folder, history)
+    _write_log(folder, course.history)
     result = {
         "cell": cell.name,
         "seed": cell.seed,
         "distortion": experiment.says,
-        "num_parameters": trainer.model.count_params(),
-        "cpu_minutes": history[-1]["cpu_minutes"],
+        "num_parameters": learner.model.count_params(),
+        "cpu_minutes": course.history[-1]["cpu_minutes"],
         "test": {"data": digits.name, **test.as_dict()},
         "recipe": asdict(recipe),
         "tensorflow": tf.__version__,
         "log_sha256": hashlib.sha256((folder / LOG).read_bytes()).hexdigest(),
-        "history": history,
+        "history": course.history,
     }
     _write(folder / RESULT, json.dumps(result, indent=1) + "\n")
     return result
@@ -156,19 +146,6 @@ class _Data:
         """Return pictures of the digits held out, each distorted several times, and labels."""
         images, labels = (np.concatenate([part] * _VALIDATION_DRAWS) for part in self._held_out)
         return fixed_set(experiment, images, self.images, VALIDATION_SEED), labels
-
-
-def _resume(folder: Path, trainer: Trainer, settings: dict[str, Any]) -> list[Row]:
-    path = folder / STATE
-    if not path.is_file():
-        return []
-    notes = restore_state(path, trainer.variables)
-    if different := [name for name in settings if notes["settings"].get(name) != settings[name]]:
-        raise ValueError(
-            f"{folder} was begun with other settings ({', '.join(different)}); remove it to begin "
-            "anew, or go on with the old ones"
-        )
-    return list(notes["history"])
 
 
 def _write_log(folder: Path, history: list[Row]) -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from model_export.data import load_digits
+from model_export.learner import Row
 from model_export.progress import figures
-from model_export.reproduce.cell import Cell, Row, parse_cell, train_cell
+from model_export.reproduce.cell import Cell, parse_cell, train_cell
 from model_export.reproduce.experiments import EXPERIMENTS
 from model_export.reproduce.networks import NETWORKS
 from model_export.reproduce.recipe import recipe_for

@@ -1,13 +1,10 @@
 """One training of one cell, in steps that TensorFlow compiles into one graph."""
 
-from typing import Any
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from model_export.averaging import AveragedWeights
-from model_export.pacing import PacedOptimizer
+from model_export.learner import Learner
 from model_export.reproduce.augmentation import augment
 from model_export.reproduce.experiments import Experiment
 from model_export.reproduce.networks import Network
@@ -18,7 +15,7 @@ _SEEDS_PER_STEP = 100
 
 
 class Trainer:
-    """A network, its optimizers and its averaged weights.
+    """A network that learns an experiment, epoch by epoch.
 
     Args:
         experiment: what it learns to read.
@@ -39,30 +36,14 @@ class Trainer:
         labels: np.ndarray,
     ) -> None:
         keras.utils.set_random_seed(seed)
-        self.model = network.build(experiment.canvas, recipe.dropout)
-        self.average = AveragedWeights(self.model, recipe.averaging)
+        model = network.build(experiment.canvas, recipe.dropout)
         self._experiment, self._recipe, self._seed = experiment, recipe, seed
         self._num_digits = len(labels)
         self.steps_per_epoch = self._num_digits // recipe.batch_size
-        self._optimizer = PacedOptimizer(
-            self.model,
-            recipe.learning_rate,
-            recipe.localizer_rate,
-            recipe.weight_decay,
-            recipe.epochs * self.steps_per_epoch,
-        )
+        self.learner = Learner(model, recipe, recipe.epochs * self.steps_per_epoch)
         self._images = tf.constant(images, tf.float32) / 255
         self._labels = tf.one_hot(labels, 10)
         self._step = tf.function(self._train_step, autograph=False)
-
-    @property
-    def variables(self) -> dict[str, list[Any]]:
-        """Everything that a training goes on from, by group."""
-        return {
-            "model": list(self.model.variables),
-            "optimizers": self._optimizer.variables,
-            "average": self.average.variables,
-        }
 
     def train_epoch(self, epoch: int) -> float:
         """Pass over the digits once, in an order of the epoch's own, and return the mean loss."""
@@ -89,8 +70,7 @@ class Trainer:
         smoothing = self._recipe.smoothing
         targets = (1 - smoothing) * tf.gather(self._labels, batch) + smoothing / 10
         with tf.GradientTape() as tape:
-            logits = self.model(pictures, training=True)["logits"]
+            logits = self.learner.model(pictures, training=True)["logits"]
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
-        self._optimizer.minimize(loss, tape)
-        self.average.update(step_number)
+        self.learner.descend(loss, tape, step_number)
         return loss

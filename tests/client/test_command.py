@@ -14,6 +14,7 @@ from PIL import Image
 
 from stn_client.cli import main
 from tests.client.conftest import CAT, DIGIT, Stub, good, problem
+from tests.versions import SHIPPED
 
 
 def run(url: str, *words: str | Path, key: str | None = None) -> Result:
@@ -33,7 +34,8 @@ def test_predict_shows_a_row_for_each_picture(gateway: str) -> None:
     header, digit, cat = (line.split() for line in result.stdout.splitlines())
     assert header == ["FILE", "LABEL", "CONFIDENCE", "ROTATION", "SCALE"]
     assert digit[:3] == [str(DIGIT), "7", "1.0000"]
-    assert cat[:2] == [str(CAT), "8"]
+    assert cat[0] == str(CAT)
+    assert cat[1].isdecimal(), "it names a digit, whatever it is shown"
     assert result.stderr == ""
 
 
@@ -153,7 +155,7 @@ def test_models_are_listed(gateway: str) -> None:
     rows = [line.split() for line in run(gateway, "models").stdout.splitlines()]
     documents = lines(run(gateway, "models", "--json"))
 
-    assert rows[1] == ["stn", "1", "AVAILABLE", "yes", "stable"]
+    assert rows[1] == ["stn", str(SHIPPED), "AVAILABLE", "yes", "stable"]
     assert [document["name"] for document in documents] == ["stn", "warp"]
 
 

@@ -19,6 +19,7 @@ from tests.compose.load import Exchange, Load
 from tests.compose.model import ROOT
 from tests.compose.stack import GATEWAY_IMAGE, Stack
 from tests.service.digits import load_digits
+from tests.versions import SHIPPED
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(1800)]
 
@@ -67,7 +68,7 @@ def is_right(exchange: Exchange, prediction: dict[str, Any]) -> bool:
 
 def test_a_digit_is_read(stack: Stack, prediction: dict[str, Any]) -> None:
     assert prediction["label"] == str(load_digits().labels[0])
-    assert prediction["model"] == {"name": "stn", "version": 1}
+    assert prediction["model"] == {"name": "stn", "version": SHIPPED}
     stack.say(f"/predict: {prediction['label']}, confidence {prediction['confidence']}")
 
 
@@ -75,7 +76,7 @@ def test_headers_say_who_answered(stack: Stack, digit: bytes) -> None:
     answer = send(stack, digit)
 
     assert answer.headers["x-request-id"] == "from-the-test"
-    assert answer.headers["x-model-version"] == "1"
+    assert answer.headers["x-model-version"] == str(SHIPPED)
     assert "model" in answer.headers["server-timing"]
     stack.say(f"/predict: Server-Timing {answer.headers['server-timing']}")
 

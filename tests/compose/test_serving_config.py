@@ -1,5 +1,6 @@
 """What TensorFlow Serving is told to host, read with its own messages."""
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -38,7 +39,11 @@ def test_every_version_is_served(model: model_server_config_pb2.ModelConfig) -> 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_model_has_a_stable_version(model: model_server_config_pb2.ModelConfig) -> None:
-    assert dict(model.version_labels) == {"stable": 1}
+    """The one that the shipped models' own file of labels names."""
+    labels = json.loads((ROOT / "models" / model.name / "labels.json").read_text())
+
+    assert dict(model.version_labels) == labels
+    assert (ROOT / "models" / model.name / str(labels["stable"])).is_dir()
 
 
 def test_metrics_are_on() -> None:

@@ -17,18 +17,24 @@ from model_export.golden import record_golden
 from model_export.undo import PromotionError
 from model_export.verify import ExportRefusedError
 from model_export.warmup import classifier_requests, write_warmup
+from tests.versions import FORMER_FOLDER, SHIPPED
 
-SHIPPED = Path(__file__).parents[2] / "models"
+MODELS = Path(__file__).parents[2] / "models"
+STN = MODELS / "stn" / str(SHIPPED)
 
 
-@pytest.mark.parametrize(("servable", "num_lines"), [("stn", 5), ("warp", 3)])
-def test_the_shipped_models_conform(servable: str, num_lines: int) -> None:
-    assert len(list(check_version(SHIPPED / servable / "1"))) == num_lines
+@pytest.mark.parametrize(
+    ("folder", "num_lines"),
+    [(STN, 5), (MODELS / "warp" / "1", 3), (FORMER_FOLDER, 5)],
+    ids=["stn", "warp", "the former stn"],
+)
+def test_the_shipped_models_conform(folder: Path, num_lines: int) -> None:
+    assert len(list(check_version(folder))) == num_lines
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SHIPPED / "stn" / "1", tmp_path / "1"))
+    return Path(shutil.copytree(STN, tmp_path / "1"))
 
 
 def test_answers_other_than_at_the_export_are_found(copy: Path) -> None:

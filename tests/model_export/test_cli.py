@@ -6,6 +6,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -14,7 +15,9 @@ from model_export.cli import main
 from model_export.config import TrainingConfig
 from model_export.data import Digits
 from model_export.localizer_health import DeadLocalizerError
+from model_export.predictors import load_weights
 from model_export.progress import BarProgress, training_progress
+from model_export.shifts import ALL_AT_ONCE, SHIFTS
 from model_export.verify import ExportRefusedError
 
 Capture = pytest.CaptureFixture[str]
@@ -127,6 +130,7 @@ def test_the_run_folder_is_complete_all_the_same(
         "metrics.json",
         "metrics.csv",
         "model.keras",
+        "state.npz",
         "learning_curves.png",
         "looks.png",
     }
@@ -148,10 +152,12 @@ def test_what_is_exported_can_be_evaluated(
         "stn/1",
         "warp/1",
     ]
-    rts, undistorted = json.loads(evaluated.out)["test_errors"]
+    rts, undistorted, *shifted = json.loads(evaluated.out)["test_errors"]
     assert status == 1, "a dead localizer is told of here too"
     assert (rts["seed"], undistorted["seed"]) == (20150605, None)
-    assert f"rts: {rts['num_wrong']} of 1,000 wrong" in exported.stdout
+    for error in (rts, *shifted):
+        assert f"{error['name']}: {error['num_wrong']} of 1,000 wrong" in exported.stdout
+    assert len({error["seed"] for error in shifted}) == len(shifted) == 8
 
 
 # Errors: one line, and never a traceback.
@@ -169,7 +175,7 @@ def test_a_run_folder_in_use_is_refused(tmp_path: Path, capsys: Capture) -> None
     status, line = failing(["train", "--data", "sample", "--run", tmp_path], capsys)
 
     assert status == 2
-    assert line.endswith(f"{tmp_path} is not empty; a run needs a folder of its own. Name another.")
+    assert line.endswith("holds no training on digits to go on with; name another")
 
 
 def test_data_that_is_not_there_is_refused(tmp_path: Path, capsys: Capture) -> None:
@@ -261,7 +267,8 @@ def test_evaluate_says_errors_and_health_in_words(
     # Three epochs on the sample: the check has its word too.
     assert (status == 1) == ("the localizer" in said.err)
     names = {path.name for path in (tmp_path / "pictures").iterdir()}
-    kinds = ("rts", "undistorted")
+    shifts = (shift.name for shift in (*SHIFTS, ALL_AT_ONCE))
+    kinds = ("rts", "undistorted", *shifts)
     assert names == {f"{kind}{end}.png" for kind in kinds for end in ("", "_mistakes")}
 
 
@@ -302,3 +309,48 @@ def test_at_a_terminal_there_is_a_bar() -> None:
     assert isinstance(progress, BarProgress)
     assert "3/3" in written.getvalue()
     assert "loss 0.2500" in written.getvalue()
+
+
+# Killed.
+
+
+def test_a_killed_training_goes_on_with_the_same_command(tmp_path: Path, capsys: Capture) -> None:
+    """SIGKILL in the second epoch, or at the latest right after it, and the same end."""
+
+    def command(name: str) -> list[str]:
+        run = str(tmp_path / name)
+        settings = ["--epochs", "2", "--batch-size", "256", "--recipe", "robust"]
+        return ["train", "--data", "sample", "--run", run, *settings]
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "model_export", *command("killed")],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("epoch 1 of 2: ")
+        process.kill()
+
+    main(command("killed"))
+    resumed = capsys.readouterr()
+    main(command("whole"))
+    whole = capsys.readouterr()
+
+    assert "epoch 1 of 2" not in resumed.err
+    assert resumed.out == whole.out
+    weights = [load_weights(tmp_path / name).get_weights() for name in ("killed", "whole")]
+    assert all(map(np.array_equal, *weights))
+
+
+def test_a_run_from_elsewhere_is_not_written_over(tmp_path: Path, capsys: Capture) -> None:
+    """Weights without a state to go on from are somebody's only copy."""
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.keras").write_bytes(b"precious")
+
+    status = main(["train", "--data", "sample", "--run", str(tmp_path), "--epochs", "1"])
+
+    assert status == 2
+    assert "holds no training on digits to go on with" in capsys.readouterr().err
+    assert (tmp_path / "model.keras").read_bytes() == b"precious"

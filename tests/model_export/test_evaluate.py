@@ -9,6 +9,7 @@ from model_export.data import Digits
 from model_export.distortion import fixed_set
 from model_export.evaluate import TestError, enlarge, evaluate, wilson_interval
 from model_export.predictors import load_weights, open_predictor
+from model_export.shifts import ALL_AT_ONCE, SHIFTS, shifted_set
 
 
 def test_wilson_interval_of_a_textbook_example() -> None:
@@ -28,30 +29,34 @@ def test_the_interval_holds_the_share_and_is_one_of_shares(
     assert low < high
 
 
-def test_what_is_counted_are_the_wrong_answers(sample: Digits) -> None:
+def test_what_is_counted_are_the_wrong_answers(few: Digits) -> None:
     """A predictor that says 7 whatever it sees is right where there are sevens."""
 
     def seven(images: np.ndarray) -> dict[str, np.ndarray]:
         probabilities = np.eye(10)[np.full(len(images), 7)]
         return {"probabilities": probabilities, "theta": np.zeros((len(images), 6))}
 
-    evaluation = evaluate(seven, sample)
+    evaluation = evaluate(seven, few)
 
-    num_others = int((sample.test_labels != 7).sum())
-    assert [reading.error.num_wrong for reading in evaluation.readings] == [num_others] * 2
+    num_others = int((few.test_labels != 7).sum())
+    assert {reading.error.num_wrong for reading in evaluation.readings} == {num_others}
 
 
-def test_a_predictor_is_shown_both_test_sets(sample: Digits) -> None:
+def test_a_predictor_is_shown_all_test_sets(few: Digits) -> None:
     shown = []
 
     def look(images: np.ndarray) -> dict[str, np.ndarray]:
         shown.append(images)
         return {"probabilities": np.zeros((len(images), 10)), "theta": np.zeros((len(images), 6))}
 
-    evaluate(look, sample)
+    evaluation = evaluate(look, few)
 
-    assert np.array_equal(shown[0], fixed_set(sample.test_images)[0])
-    assert np.array_equal(shown[1], enlarge(sample.test_images))
+    assert np.array_equal(shown[0], fixed_set(few.test_images)[0])
+    assert np.array_equal(shown[1], enlarge(few.test_images))
+    for pictures, shift in zip(shown[2:], (*SHIFTS, ALL_AT_ONCE), strict=True):
+        assert np.array_equal(pictures, shifted_set(few.test_images, shift)[0])
+    names = [reading.error.name for reading in evaluation.readings]
+    assert len(set(names)) == len(names) == len(shown)
 
 
 def test_enlarged_digits_fill_the_canvas_in_the_same_proportion(sample: Digits) -> None:

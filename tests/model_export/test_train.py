@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,14 @@ from model_export.data import Digits
 from model_export.predictors import keras_predictor, load_weights
 from model_export.train import TrainingResult, train
 from tests.model_export.conftest import TINY
+from tests.model_export.killer import Killed, Killer
+
+SHORT = TrainingConfig(epochs=2, batch_size=20, seed=1)
+
+
+def figures(result: TrainingResult) -> list[dict[str, float]]:
+    """The history without its CPU minutes, which no two runs share."""
+    return [{k: v for k, v in row.items() if k != "cpu_minutes"} for row in result.history]
 
 
 class Recorder:
@@ -56,7 +65,7 @@ def test_metrics_agree_in_json_and_csv(run: tuple[Path, TrainingResult]) -> None
     assert len(metrics["localizer"]["theta_spread"]) == 6
 
 
-def test_the_weights_that_are_left_are_the_last(
+def test_the_weights_that_are_left_are_those_that_are_returned(
     run: tuple[Path, TrainingResult], sample: Digits
 ) -> None:
     folder, result = run
@@ -70,7 +79,7 @@ def test_the_weights_that_are_left_are_the_last(
 def test_no_half_written_file_is_left(run_folder: Path) -> None:
     names = {path.name for path in run_folder.iterdir()}
 
-    assert names == {"config.json", "metrics.json", "metrics.csv", "model.keras"}
+    assert names == {"config.json", "metrics.json", "metrics.csv", "model.keras", "state.npz"}
 
 
 def test_the_same_seed_gives_the_same_weights(few: Digits, tmp_path: Path) -> None:
@@ -80,6 +89,52 @@ def test_the_same_seed_gives_the_same_weights(few: Digits, tmp_path: Path) -> No
 
     pairs = zip(first.get_weights(), again.get_weights(), strict=True)
     assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_a_run_killed_within_an_epoch_ends_with_the_same_files(few: Digits, tmp_path: Path) -> None:
+    """Weights, optimizers, averages, order, distortion and dropout go on where they were."""
+    whole = train(few, SHORT, tmp_path / "whole")
+
+    with pytest.raises(Killed):
+        train(few, SHORT, tmp_path / "killed", Killer())
+    resumed = train(few, SHORT, tmp_path / "killed")
+
+    pairs = zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)
+    assert figures(resumed) == figures(whole)
+    assert resumed.health == whole.health
+    saved = load_weights(tmp_path / "killed").get_weights()
+    assert all(map(np.array_equal, saved, whole.model.get_weights()))
+
+
+def test_files_that_were_not_written_before_the_kill_are_written_after_it(
+    few: Digits, tmp_path: Path
+) -> None:
+    """The state is written first: a run may be killed between it and the rest."""
+    whole = train(few, SHORT, tmp_path)
+    for name in ("model.keras", "metrics.json", "metrics.csv"):
+        (tmp_path / name).unlink()
+
+    train(few, SHORT, tmp_path)
+
+    assert all(map(np.array_equal, load_weights(tmp_path).get_weights(), whole.model.get_weights()))
+    assert json.loads((tmp_path / "metrics.json").read_text())["history"] == whole.history
+
+
+def test_a_run_does_not_go_on_with_other_settings(
+    run: tuple[Path, TrainingResult], sample: Digits
+) -> None:
+    with pytest.raises(ValueError, match=r"begun with other settings \(recipe\)"):
+        train(sample, replace(TINY, recipe="robust"), run[0])
+
+
+def test_the_robust_recipe_says_how_it_reads_what_is_drawn_anyhow(
+    few: Digits, tmp_path: Path
+) -> None:
+    result = train(few, replace(SHORT, recipe="robust", epochs=1), tmp_path)
+
+    assert 0 <= result.history[0]["anyhow_error_percent"] <= 100
+    assert np.isfinite(result.history[0]["loss"])
 
 
 def test_a_watcher_is_told_of_each_step_and_epoch(few: Digits, tmp_path: Path) -> None:
@@ -103,6 +158,8 @@ def test_too_few_digits_for_a_batch_are_refused(few: Digits, tmp_path: Path) -> 
         ({"epochs": 0}, "epochs must be at least 1; got 0"),
         ({"learning_rate": 0.0}, "learning_rate must be positive"),
         ({"learning_rate": float("nan")}, "learning_rate must be positive"),
+        ({"recipe": "soup"}, "recipe must be one of rts, robust; got 'soup'"),
+        ({"averaging": 1.0}, "averaging must be at least 0 and below 1"),
         ({"share_close": 1.5}, "share_close must lie between 0 and 1"),
         ({"seed": -1}, "seed must be at least 0"),
     ],

@@ -9,6 +9,7 @@ from playwright.sync_api import Route, expect
 from tests.page.conftest import NOTHING, ROOT, Door, Visit
 from tests.page.film import digit_on_paper, phone_photo, png
 from tests.page.gestures import SEVEN, bring, draw, draw_with_a_finger
+from tests.versions import SHIPPED
 
 pytestmark = pytest.mark.browser
 DIGIT = (ROOT / "docs" / "pictures" / "digit-4.png").read_bytes()
@@ -24,7 +25,7 @@ def test_the_first_example_is_read_before_anyone_does_anything(visit: Visit) -> 
     )
     expect(visit.page.locator("#overlay .edge")).to_be_visible()
     expect(visit.page.locator("#times")).to_contain_text("Model")
-    expect(visit.page.locator("#answered")).to_have_text("Answered by stn, version 1.")
+    expect(visit.page.locator("#answered")).to_have_text(f"Answered by stn, version {SHIPPED}.")
     assert visit.page.locator("#theta td").count() == 6
 
 
@@ -170,10 +171,10 @@ def test_a_gateway_that_is_away_is_told_of(visit: Visit) -> None:
 
 
 def test_a_version_can_be_chosen(visit: Visit) -> None:
-    with visit.page.expect_request("**/predict?version=1&**"):
-        visit.page.get_by_label("stn").select_option("1")
+    with visit.page.expect_request(f"**/predict?version={SHIPPED}&**"):
+        visit.page.get_by_label("stn").select_option(str(SHIPPED))
 
-    expect(visit.page.locator("#curl")).to_contain_text("version=1")
+    expect(visit.page.locator("#curl")).to_contain_text(f"version={SHIPPED}")
 
 
 def test_a_key_is_asked_for_and_kept_for_this_tab(door: Door) -> None:

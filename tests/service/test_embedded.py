@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from service.backend import Call
 from service.embedded import EmbeddedBackend
+from tests.versions import SHIPPED
 
 async def serve():
     backend = EmbeddedBackend(Path("models"), ("stn", "warp"))
     await backend.start()
     digits = {"images": np.zeros((1, 42, 42, 1), np.uint8)}
-    await backend.run(Call("stn", 1, "predict", digits, ("probabilities",)), 0.0)
+    await backend.run(Call("stn", SHIPPED, "predict", digits, ("probabilities",)), 0.0)
     photo = {
         "images": np.zeros((1, 4, 4, 3), np.uint8),
         "theta": np.array([[1, 0, 0, 0, 1, 0]], np.float32),

@@ -16,33 +16,12 @@ from model_export.images.prepare import INDEX, PIXELS, Prepared, open_prepared
 from model_export.images.readings import Readings
 from model_export.images.training import STATE, train_on_pictures
 from tests.model_export.images.conftest import TINY
+from tests.model_export.killer import Killed, Killer
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
     with np.load(folder / STATE) as stored:
         return {name: stored[name] for name in stored if name != "notes"}
-
-
-class Killed(Exception):
-    """The end of a training at a moment of the test's choosing."""
-
-
-class Killer:
-    """A watcher that ends a training in the middle of its second epoch."""
-
-    def __init__(self) -> None:
-        self.steps_left = -1
-
-    def start(self, num_epochs: int, num_steps: int) -> None:
-        self.steps_left = num_steps // 2 + 3
-
-    def step(self) -> None:
-        self.steps_left -= 1
-        if not self.steps_left:
-            raise Killed
-
-    def epoch(self, row: dict[str, float]) -> None:
-        pass
 
 
 def test_a_training_killed_within_an_epoch_ends_with_the_same_weights(

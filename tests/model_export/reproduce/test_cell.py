@@ -85,12 +85,12 @@ def test_what_is_measured_is_the_average_of_the_weights(few: Digits) -> None:
     trainer = Trainer(
         EXPERIMENTS["R"], NETWORKS["fcn"], recipe, 1, few.train_images[:40], few.train_labels[:40]
     )
-    kernel = trainer.model.get_layer("logits").kernel
+    kernel = trainer.learner.model.get_layer("logits").kernel
     begun = kernel.numpy()
 
     trainer.train_epoch(1)
     trained = kernel.numpy()
-    with trainer.average.in_place():
+    with trainer.learner.average.in_place():
         averaged = kernel.numpy()
 
     # The first step keeps a tenth of the average: (1 + 0) / (10 + 0).

@@ -10,6 +10,7 @@ import pytest
 from service.contract import ALL_OUTPUTS, PROBABILITY_OUTPUTS
 from tests.service.model_server.gateways import MARK, marked, marked_calls, plain, play, predict
 from tests.serving_double.process import ServingDoubleProcess
+from tests.versions import SHIPPED
 
 _SHADES = range(0, 240, 10)
 
@@ -59,9 +60,9 @@ def test_calls_are_never_empty_never_too_large_and_of_two_kinds(server: str, req
     options: list[dict[str, Any]] = [
         {},
         {"include": "warped"},
-        {"version": 1},
+        {"version": SHIPPED},
         {"top_k": 3},
-        {"version": 1, "include": "warped", "fit": "crop"},
+        {"version": SHIPPED, "include": "warped", "fit": "crop"},
     ]
 
     async def scenario(client: httpx.AsyncClient) -> None:

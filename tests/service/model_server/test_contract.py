@@ -10,6 +10,7 @@ import pytest
 from tests.service.fakes import until, until_ready
 from tests.service.model_server.gateways import plain, play, predict
 from tests.serving_double.process import ServingDoubleProcess
+from tests.versions import SHIPPED
 
 pytestmark = pytest.mark.usefixtures("no_hurry")
 
@@ -67,14 +68,14 @@ def test_a_broken_contract_is_said_until_it_is_mended(
 
 @pytest.mark.parametrize("state", ["START", "LOADING", "UNLOADING", "END"])
 def test_only_an_available_version_is_used(double: ServingDoubleProcess, state: str) -> None:
-    double.set_state("stn", 1, state)
+    double.set_state("stn", SHIPPED, state)
 
     async def scenario(client: httpx.AsyncClient) -> None:
-        await until_not_ready_because(client, f"stn: version 1 is {state}")
+        await until_not_ready_because(client, f"stn: version {SHIPPED} is {state}")
         assert (await predict(client, plain())).status_code == 503
-        double.set_state("stn", 1, None)
+        double.set_state("stn", SHIPPED, None)
         await until_ready(client)
-        double.set_state("stn", 1, state)
+        double.set_state("stn", SHIPPED, state)
         await until_ready(client, 503)
 
     play(double.address, scenario, ready=False)

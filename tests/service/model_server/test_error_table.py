@@ -9,6 +9,7 @@ import pytest
 from service.model_server import ERROR_OF
 from tests.service.model_server.gateways import MARK, eventually, marked, plain, play, predict
 from tests.serving_double.process import ServingDoubleProcess
+from tests.versions import SHIPPED
 
 pytestmark = pytest.mark.usefixtures("no_hurry")
 
@@ -48,9 +49,9 @@ def test_each_code_has_its_status_and_problem(double: ServingDoubleProcess) -> N
     async def scenario(client: httpx.AsyncClient) -> None:
         for code in grpc.StatusCode:
             double.fault("error", code=code.name, message=WORDS, first_pixel=MARK)
-            answers[code] = await predict(client, marked(), version=1)
+            answers[code] = await predict(client, marked(), version=SHIPPED)
             double.clear_faults()
-            after.append((await predict(client, marked(), version=1)).status_code)
+            after.append((await predict(client, marked(), version=SHIPPED)).status_code)
 
     play(double.address, scenario)
 

@@ -9,6 +9,7 @@ import httpx
 from tests.service.gateway_process import start_gateway
 from tests.service.model_server.gateways import MARK, marked, plain, play, predict
 from tests.serving_double.process import ServingDoubleProcess
+from tests.versions import SHIPPED
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -36,7 +37,7 @@ def test_every_line_of_a_process_is_json(double: ServingDoubleProcess, models_fo
     requests = {line["request_id"]: line for line in lines if line["logger"].endswith("access")}
     assert len(requests) == 3
     good, bad = requests["id-1"], requests["id-2"]
-    assert (good["route"], good["status"], good["model_version"]) == ("/predict", 200, 1)
+    assert (good["route"], good["status"], good["model_version"]) == ("/predict", 200, SHIPPED)
     assert list(good["stages_ms"]) == ["decode", "queue", "model", "encode"]
     assert sum(good["stages_ms"].values()) <= good["duration_ms"] + 0.001
     assert (bad["status"], bad["code"], bad["level"]) == (502, "model_server_error", "warning")

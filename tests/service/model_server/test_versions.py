@@ -16,15 +16,19 @@ from tests.service.fakes import until, until_ready
 from tests.service.model_server.gateways import plain, play, predict
 from tests.service.model_server.load import load
 from tests.serving_double.process import ServingDoubleProcess
+from tests.versions import FORMER, FORMER_FOLDER, SHIPPED
 
 pytestmark = pytest.mark.usefixtures("no_hurry")
 
 
 @pytest.fixture(scope="module")
 def folder(models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the models, whose versions may come and go."""
+    """A copy of the models, with the former classifier; the shipped one may come and go."""
     copy = tmp_path_factory.mktemp("models") / "models"
     shutil.copytree(models_folder, copy)
+    shutil.rmtree(copy / "stn" / str(SHIPPED))
+    shutil.copytree(FORMER_FOLDER, copy / "stn" / str(FORMER))
+    (copy / "stn" / "labels.json").write_text(f'{{"stable": {FORMER}}}')
     return copy
 
 
@@ -36,11 +40,17 @@ def server(folder: Path) -> Iterator[ServingDoubleProcess]:
         yield running
 
 
-def put(folder: Path, version: int) -> None:
-    """Put version 1 once more into the folder, at once, under another number."""
-    hidden = folder / f".{version}"
-    shutil.copytree(folder / "1", hidden)
-    hidden.rename(folder / str(version))
+@pytest.fixture
+def shipped(models_folder: Path) -> Path:
+    return models_folder / "stn" / str(SHIPPED)
+
+
+def put(shipped: Path, folder: Path) -> None:
+    """Put the shipped classifier into the folder, at once, unless it is there."""
+    if not (folder / shipped.name).exists():
+        hidden = folder / f".{shipped.name}"
+        shutil.copytree(shipped, hidden)
+        hidden.rename(folder / shipped.name)
 
 
 def configure(
@@ -62,7 +72,7 @@ def configure(
 
 
 def test_a_version_is_replaced_and_put_back_under_load(
-    server: ServingDoubleProcess, folder: Path, digits: Digits
+    server: ServingDoubleProcess, folder: Path, shipped: Path, digits: Digits
 ) -> None:
     """The new one appears and the old one goes, then the other way round: nobody notices."""
 
@@ -70,7 +80,7 @@ def test_a_version_is_replaced_and_put_back_under_load(
         async with load(client, digits) as outcomes:
             for version in (2, 1):
                 if version == 2:
-                    await asyncio.to_thread(put, folder / "stn", 2)
+                    await asyncio.to_thread(put, shipped, folder / "stn")
                 else:
                     await asyncio.to_thread(shutil.rmtree, folder / "stn" / "2")
 
@@ -92,11 +102,10 @@ def test_a_version_is_replaced_and_put_back_under_load(
 
 
 def test_versions_and_labels_are_the_caller_s_choice(
-    server: ServingDoubleProcess, folder: Path
+    server: ServingDoubleProcess, folder: Path, shipped: Path
 ) -> None:
     """By number, by label, or the newest; who answered is told; a label moves when it is moved."""
-    if not (folder / "stn" / "2").exists():
-        put(folder / "stn", 2)
+    put(shipped, folder / "stn")
     configure(server.address, folder, {"stable": 1}, versions=(1, 2))
     assert_labels(server, folder)
 
@@ -135,11 +144,10 @@ def assert_labels(server: ServingDoubleProcess, folder: Path) -> None:
 
 
 def test_a_label_may_point_to_a_version_before_the_gateway_has_met_it(
-    server: ServingDoubleProcess, folder: Path
+    server: ServingDoubleProcess, folder: Path, shipped: Path
 ) -> None:
     """Its label is asked for before the next look: the gateway looks at once."""
-    if not (folder / "stn" / "2").exists():
-        put(folder / "stn", 2)
+    put(shipped, folder / "stn")
     configure(server.address, folder, {"stable": 1}, versions=(1,))
 
     async def scenario(client: httpx.AsyncClient) -> None:
@@ -151,11 +159,10 @@ def test_a_label_may_point_to_a_version_before_the_gateway_has_met_it(
 
 
 def test_a_new_version_that_breaks_the_contract_is_left_aside(
-    server: ServingDoubleProcess, folder: Path
+    server: ServingDoubleProcess, folder: Path, shipped: Path
 ) -> None:
     """The old one goes on; whoever names the new one is told; mended, it takes over."""
-    if not (folder / "stn" / "2").exists():
-        put(folder / "stn", 2)
+    put(shipped, folder / "stn")
     configure(server.address, folder, {}, versions=(1,))
 
     async def scenario(client: httpx.AsyncClient) -> None:

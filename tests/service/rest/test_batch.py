@@ -7,6 +7,7 @@ import pytest
 
 from tests.service.digits import Digits
 from tests.service.pictures import encoded
+from tests.versions import SHIPPED
 
 
 @pytest.mark.parametrize("form", ["multipart", "json"])
@@ -28,7 +29,7 @@ def test_answers_come_in_the_order_of_the_images(
     assert [p["label"] for p in predictions] == [a["label"] for a in alone]
     for together, single in zip(predictions, alone, strict=True):
         assert together["probabilities"] == pytest.approx(single["probabilities"], abs=2e-5)
-    assert answer.headers["x-model-version"] == "1"
+    assert answer.headers["x-model-version"] == str(SHIPPED)
 
 
 def test_one_bad_image_fails_the_batch_and_is_named(client: httpx.Client, digits: Digits) -> None:

@@ -11,13 +11,14 @@ import numpy as np
 from tests.numpy_reference import affine_warp
 from tests.service.digits import Digits
 from tests.service.pictures import decoded, encoded, noise
+from tests.versions import SHIPPED
 
 AWAY = [1.2973, -0.6131, 0.2117, 0.5237, 1.5831, -0.3179]
 OPTIONS: list[dict[str, Any]] = [
     {},
     {"fit": "crop"},
     {"include": "warped"},
-    {"version": 1, "top_k": 5},
+    {"version": SHIPPED, "top_k": 5},
     {"invert": "true"},
 ]
 

@@ -10,6 +10,7 @@ from tests.service.digits import Digits
 from tests.service.pictures import encoded, photo
 from tests.service.served import until
 from tests.service.telemetry.scrapes import Growth, scrape
+from tests.versions import SHIPPED
 
 IDENTITY = {"theta": "1,0,0,0,1,0"}
 
@@ -122,7 +123,7 @@ def test_readiness_and_models_are_told(client: httpx.Client) -> None:
 
     assert seen.total("stn_model_versions", state="in_use", servable="stn") == 1
     assert seen.total("stn_model_versions", state="refused") == 0
-    assert {"servable": "stn", "version": "1"} in seen.series("stn_model_info")
+    assert {"servable": "stn", "version": str(SHIPPED)} in seen.series("stn_model_info")
     assert {"servable": "warp", "version": "1"} in seen.series("stn_model_info")
 
 

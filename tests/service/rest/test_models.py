@@ -4,15 +4,16 @@ import httpx
 import pytest
 
 from tests.service.served import until
+from tests.versions import SHIPPED
 
 
 def test_the_models_are_listed_with_their_versions(client: httpx.Client) -> None:
     models = client.get("/models").json()["models"]
 
     assert [model["name"] for model in models] == ["stn", "warp"]
-    for model in models:
-        assert model["default_version"] == 1
-        assert [v["version"] for v in model["versions"]] == [1]
+    for model, version in zip(models, (SHIPPED, 1), strict=True):
+        assert model["default_version"] == version
+        assert [v["version"] for v in model["versions"]] == [version]
         assert model["versions"][0]["state"] == "AVAILABLE"
         assert model["versions"][0]["ready"] is True
 
@@ -24,7 +25,7 @@ def test_the_classifier_tells_what_it_takes_and_what_it_knows(client: httpx.Clie
     assert model["input"] == {"height": 42, "width": 42, "channels": 1, "background": 0}
     assert model["output_size"] == [28, 28]
     assert model["card"]["test_errors"]
-    assert client.get("/models/stn", params={"version": 1}).json() == model
+    assert client.get("/models/stn", params={"version": SHIPPED}).json() == model
 
 
 def test_the_transformer_has_a_card(client: httpx.Client) -> None:

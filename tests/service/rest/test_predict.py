@@ -13,6 +13,7 @@ from service.geometry import Transform, compose
 from tests.numpy_reference import affine_points
 from tests.service.digits import Digits
 from tests.service.pictures import decoded, encoded
+from tests.versions import SHIPPED
 
 
 def png_of(digits: Digits, index: int) -> bytes:
@@ -208,7 +209,7 @@ def test_fit_decides_what_is_seen_of_a_wide_picture(client: httpx.Client, digits
 def test_options_count_wherever_they_come(client: httpx.Client, digits: Digits, form: str) -> None:
     content = png_of(digits, 0)
     options = {
-        "version": "1",
+        "version": str(SHIPPED),
         "top_k": "2",
         "fit": "stretch",
         "invert": "false",
@@ -220,7 +221,7 @@ def test_options_count_wherever_they_come(client: httpx.Client, digits: Digits, 
         answer = client.post("/predict", files={"image": content}, data=options)
     else:
         document = {
-            "version": 1,
+            "version": SHIPPED,
             "top_k": 2,
             "fit": "stretch",
             "invert": False,
@@ -240,7 +241,7 @@ def test_the_headers_of_an_answer(client: httpx.Client, digits: Digits) -> None:
     )
 
     assert answer.headers["x-request-id"] == "my-request.1"
-    assert answer.headers["x-model-version"] == "1"
+    assert answer.headers["x-model-version"] == str(SHIPPED)
     assert answer.headers["content-type"] == "application/json"
     stages = [stage.partition(";")[0] for stage in answer.headers["server-timing"].split(", ")]
     assert stages == ["decode", "queue", "model", "encode"]

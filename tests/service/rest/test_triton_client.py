@@ -24,6 +24,7 @@ from tritonclient.utils import InferenceServerException
 
 from tests.service.digits import Digits
 from tests.service.pictures import decoded, encoded, noise
+from tests.versions import SHIPPED
 
 ROOT = Path(__file__).parents[3]
 THETA = [0.7, -0.7, 0.1, 0.6, 0.8, -0.2]
@@ -77,13 +78,13 @@ def test_server_and_models_are_live_ready_and_described(
     assert server.is_server_live()
     assert server.is_server_ready()
     assert server.get_server_metadata()["name"] == "stn-serving"
-    for model in ("stn", "warp"):
+    for model, version in (("stn", str(SHIPPED)), ("warp", "1")):
         assert server.is_model_ready(model)
-        assert server.is_model_ready(model, "1")
+        assert server.is_model_ready(model, version)
         assert not server.is_model_ready(model, "9")
     assert not server.is_model_ready("nobody")
-    metadata = server.get_model_metadata("stn", "1")
-    assert metadata["versions"] == ["1"]
+    metadata = server.get_model_metadata("stn", str(SHIPPED))
+    assert metadata["versions"] == [str(SHIPPED)]
     assert metadata["inputs"][0]["shape"] == [-1, 42, 42, 1]
     assert [output["shape"][1:] for output in metadata["outputs"]] == [[10], [6], [28, 28, 1]]
 
@@ -104,12 +105,14 @@ def test_a_tensor_is_classified_as_pictures_are(
         for name in ("warped", "probabilities", "theta")
     ]
 
-    answer = server.infer("stn", [images], outputs=outputs, request_id="t-1", model_version="1")
+    answer = server.infer(
+        "stn", [images], outputs=outputs, request_id="t-1", model_version=str(SHIPPED)
+    )
 
     check(answer, predicted(client, pictures))
     assert answer.as_numpy("warped").shape == (3, 28, 28, 1)
     response = answer.get_response()
-    assert (response["id"], response["model_version"]) == ("t-1", "1")
+    assert (response["id"], response["model_version"]) == ("t-1", str(SHIPPED))
     assert [output["name"] for output in response["outputs"]] == [
         "warped",
         "probabilities",
@@ -266,4 +269,4 @@ def test_the_example_of_the_documentation_prints_what_it_says(gateway: str) -> N
     probability, index, label = said.getvalue().strip("[]b'\n").split(":")
     assert f"[[b'{probability}:{index}:{label}']]" == said.getvalue().strip()
     assert (index, label) == ("7", "7")
-    assert float(probability) == pytest.approx(0.999995, abs=2e-6)
+    assert float(probability) == pytest.approx(0.999999, abs=2e-6)

@@ -12,14 +12,16 @@ from tests.torture.load import Tally, callers
 from tests.torture.pictures import checked_shots, digit_requests
 from tests.torture.rig import PATIENCE_SECONDS, Rig, start_rig
 from tests.torture.table import Row
+from tests.versions import SHIPPED
 
+_NEXT = SHIPPED + 1
 _CALLERS = 6
 _ANSWERS = 60
 _LATEST_ONLY = ("--latest", "1", "--file_system_poll_wait_seconds", "0.2", "--max-calls", "64")
 
 
 async def play(bench: Bench) -> list[Row]:
-    """Put version 2 beside 1, whereupon 1 goes, and take it away again, whereupon 1 comes back."""
+    """Put a version beside the shipped one, which goes; take it away again: that one comes back."""
     models = bench.scratch / "swapped-models"
     await asyncio.to_thread(shutil.copytree, bench.models, models)
     stn = models / "stn"
@@ -28,11 +30,11 @@ async def play(bench: Bench) -> list[Row]:
         async with callers(rig.address, shots, _CALLERS) as tally:
             for number in range(bench.sizes.swaps):
                 bench.progress(number, bench.sizes.swaps)
-                await asyncio.to_thread(_put, stn, 2)
-                await _until_version(rig, 2)
+                await asyncio.to_thread(_put, stn, _NEXT)
+                await _until_version(rig, _NEXT)
                 await _until_answered(tally)
-                await asyncio.to_thread(shutil.rmtree, stn / "2")
-                await _until_version(rig, 1)
+                await asyncio.to_thread(shutil.rmtree, stn / str(_NEXT))
+                await _until_version(rig, SHIPPED)
                 await _until_answered(tally)
     errors = tally.total - tally.good + sum(tally.lost.values()) + tally.wrong
     return [
@@ -49,9 +51,9 @@ async def play(bench: Bench) -> list[Row]:
 
 
 def _put(folder: Path, version: int) -> None:
-    """Put version 1 once more into the folder, at once, under another number."""
+    """Put the shipped version once more into the folder, at once, under another number."""
     hidden = folder / f".{version}"
-    shutil.copytree(folder / "1", hidden)
+    shutil.copytree(folder / str(SHIPPED), hidden)
     hidden.rename(folder / str(version))
 
 
