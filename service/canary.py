@@ -19,6 +19,7 @@ from service.contract import (
 from service.errors import ContractBroken
 from service.options import INTERPOLATIONS, PADDINGS
 
+_ROUNDS_OF_A_FORM = 10
 Model_contra = TypeVar("Model_contra", contravariant=True)
 Model = TypeVar("Model")
 
@@ -71,12 +72,14 @@ class WarpIdentity:
     """Warps four pixels by the identity, which must return them; each time another way.
 
     The first request to a signature can cost a backend half a second. With all of them at the start
-    every start would be slow; so they take turns, the commonest first.
+    every start would be slow, and soon after it callers would share the machine with canaries; so
+    they take turns, the commonest first, each for some rounds.
     """
 
     def __init__(self) -> None:
         forms = itertools.product(("uint8", "float32"), PADDINGS, INTERPOLATIONS)
-        self._forms = itertools.cycle(forms)
+        rounds = ([form] * _ROUNDS_OF_A_FORM for form in itertools.cycle(forms))
+        self._forms = itertools.chain.from_iterable(rounds)
 
     async def __call__(self, backend: Backend, model: Warper, deadline: float) -> None:
         """Send the next one."""
