@@ -203,7 +203,7 @@ def _measure_direct(turn: int, picture: bytes, scratch: Path) -> Direct:
     variables = {
         **os.environ,
         "PYTHONPATH": str(PEERS / "common"),
-        "BENCH_MODEL": str(MODELS / "stn" / "1"),
+        "BENCH_MODEL": str(MODELS / "stn" / "2"),
         "CUDA_VISIBLE_DEVICES": "-1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }

@@ -11,7 +11,7 @@ from benchmarks.serving.messages import Asking
 ROOT = Path(__file__).parents[2]
 PEERS = Path(__file__).parent / "peers"
 MODELS = ROOT / "models"
-MODEL = MODELS / "stn" / "1"
+MODEL = MODELS / "stn" / "2"
 # Filled in when a server is started: its port and two more, a folder that goes when it ends, and
 # the model server before which a gateway stands.
 PORT, SPARE, OTHER_SPARE = "{port}", "{spare}", "{other_spare}"
