@@ -100,7 +100,8 @@ def _distortion(settings: Mapping[str, Any]) -> str:
         usual += f"; a share of {share:g} of them closer: {CLOSE.describe()}"
     if settings.get("recipe") != "robust":
         return usual
-    return f"half of them {ANYHOW.describe()}. The other half {usual}"
+    share = settings.get("share_anyhow", 0.5)
+    return f"a share of {share:g} of them {ANYHOW.describe()}. The others {usual}"
 
 
 def weights_digest(model: Any) -> str:

@@ -12,7 +12,7 @@ class TrainingConfig:
     """The settings of a run; they are written beside the weights.
 
     Attributes:
-        recipe: how digits are drawn: `rts`, or `robust`, where half of them are also drawn with
+        recipe: how digits are drawn: `rts`, or `robust`, where some of them are also drawn with
             any pen, in any size, turned further, and on grey paper (see `shifts.ANYHOW`).
         epochs: passes over the training digits, each distorted anew.
         batch_size: images per step.
@@ -21,6 +21,7 @@ class TrainingConfig:
         weight_decay: of matrices and kernels only.
         averaging: decay of the moving average of the weights, which is what is kept.
         share_close: share of RTS digits drawn closer than that, as people crop them.
+        share_anyhow: of the recipe `robust`: share of each batch that is drawn so.
         num_validation: digits held out of training to draw the curves by; at most a fifth of them.
         seed: of weights, order, distortion and dropout.
     """
@@ -33,6 +34,7 @@ class TrainingConfig:
     weight_decay: float = 0.02
     averaging: float = 0.999
     share_close: float = 0.25
+    share_anyhow: float = 0.5
     num_validation: int = 2000
     seed: int = 0
 
@@ -47,8 +49,9 @@ class TrainingConfig:
         for name in ("learning_rate", "localizer_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive; got {getattr(self, name)}")
-        if not 0 <= self.share_close <= 1:
-            raise ValueError(f"share_close must lie between 0 and 1; got {self.share_close}")
+        for name in ("share_close", "share_anyhow"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
         if not 0 <= self.averaging < 1:
             raise ValueError(f"averaging must be at least 0 and below 1; got {self.averaging}")
 

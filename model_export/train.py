@@ -23,8 +23,6 @@ from model_export.start import start_from
 
 CONFIG, STATE = "config.json", "state.npz"
 VALIDATION_SEED = 1506
-# Of the `robust` recipe: this share of a batch is drawn anyhow, the rest as in `rts`.
-_SHARE_ANYHOW = 0.5
 _SEEDS_PER_STEP = 20
 
 
@@ -184,7 +182,7 @@ def _draw(digits: tf.Tensor, config: TrainingConfig, seed: tf.Tensor) -> tf.Tens
     """Draw a batch of digits as the recipe says."""
     num_anyhow = 0
     if config.recipe == "robust":
-        num_anyhow = round(_SHARE_ANYHOW * config.batch_size)
+        num_anyhow = round(config.share_anyhow * config.batch_size)
     num_usual = config.batch_size - num_anyhow
     digits = tf.ensure_shape(digits, [config.batch_size, FRAME, FRAME])
     usual = place(digits[:num_usual], draw_mixture(config.share_close, num_usual, seed))

@@ -10,13 +10,14 @@ from model_export.images.config import ImageConfig
 from model_export.serving_cli import Commands, Formatter
 
 _HELP = {
-    "recipe": "how digits are drawn: rts, or robust: half of them also with any pen, larger and "
+    "recipe": "how digits are drawn: rts, or robust: some of them also with any pen, larger and "
     "smaller, turned further, and on grey paper",
     "epochs": "passes over the training pictures, each time distorted anew",
     "batch_size": "pictures per step",
     "learning_rate": "peak rate, after a linear warm-up and before a cosine to zero",
     "localizer_rate": "factor on that rate for the localization network; at 1.0 it can die",
     "weight_decay": "of matrices and kernels",
+    "share_anyhow": "of the recipe robust: share of digits that are drawn so",
     "share_close": "share of training digits drawn closer than the test set's, as people crop them",
     "num_validation": "digits held out to draw the curves by, at most a fifth of them",
     "seed": "of weights, order, distortion and dropout",

@@ -27,7 +27,7 @@ REPORT = "report.html"
 
 def train_images(options: Namespace) -> None:
     """Read the pictures, train on them, and report on those kept for the test."""
-    for name in ("data", "start", "recipe", "share_close", "num_validation"):
+    for name in ("data", "start", "recipe", "share_close", "share_anyhow", "num_validation"):
         if getattr(options, name) is not None:
             flag = name.replace("_", "-")
             raise ValueError(f"--{flag} is for training on digits, and --images is not; leave one")

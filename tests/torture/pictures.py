@@ -3,8 +3,10 @@
 import functools
 from collections.abc import Sequence
 
+import numpy as np
 import orjson
 
+from service.options import INTERPOLATIONS, PADDINGS
 from tests.service.digits import load_digits
 from tests.service.pictures import encoded, photo
 from tests.torture.client import Answer, post
@@ -30,6 +32,17 @@ def warp_request(*headers: str, side: int = 700, seed: int = 0) -> bytes:
     """Return a request to turn a photo, which takes the models and threads tens of milliseconds."""
     picture = encoded(photo(side, side, seed), "JPEG", quality=70)
     return post("/warp?theta=0.9,-0.2,0,0.2,0.9,0", picture, *headers)
+
+
+def warp_requests_of_each_form() -> list[bytes]:
+    """Return a warp of a few pixels for each signature of the model."""
+    pictures = [encoded(np.zeros((4, 4), dtype), "PNG") for dtype in (np.uint8, np.uint16)]
+    return [
+        post(f"/warp?theta=1,0,0,0,1,0&padding={padding}&interpolation={way}", picture)
+        for picture in pictures
+        for padding in PADDINGS
+        for way in INTERPOLATIONS
+    ]
 
 
 async def checked_shots(rig: Rig, requests: Sequence[bytes]) -> list[Shot]:

@@ -14,6 +14,7 @@ from tests.torture.bench import Bench, Scenario
 from tests.torture.client import Answer, Connection, Lost, get
 from tests.torture.corpus import Hostile, fixed_pictures, fixed_requests, hostile
 from tests.torture.corpus.heads import SMUGGLED
+from tests.torture.pictures import checked_shots, warp_requests_of_each_form
 from tests.torture.rig import PATIENCE_SECONDS, Rig
 from tests.torture.table import Row
 
@@ -47,7 +48,8 @@ async def play(bench: Bench) -> list[Row]:
     rig = bench.rig()
     count = bench.sizes.hostile
     source = itertools.islice(hostile(bench.seed), count)
-    # Once through, so that every buffer that has to grow has grown.
+    # All forms, and the corpus once through, so that everything that has to grow has grown.
+    await checked_shots(rig, warp_requests_of_each_form())
     first = len(fixed_requests()) + len(fixed_pictures())
     seen = Seen()
     await _send_all(rig, itertools.islice(source, first), seen, bench, count)
