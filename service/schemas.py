@@ -29,14 +29,14 @@ class ClassProbability(BaseModel):
 class Transform(BaseModel):
     """Theta taken apart, in normalised coordinates; angles are clockwise on the screen."""
 
-    rotation_degrees: float = Field(examples=[23.259])
+    rotation_degrees: float = Field(examples=[27.643])
     scale: list[float] = Field(
-        description="of the x and y axis; below 1 zooms in", examples=[[0.6558049, 0.6085159]]
+        description="of the x and y axis; below 1 zooms in", examples=[[0.5800034, 0.6017509]]
     )
-    shear_degrees: float = Field(examples=[-3.506])
+    shear_degrees: float = Field(examples=[-4.424])
     translation: list[float] = Field(
         description="centre of the region, x and y, in [-1, 1]",
-        examples=[[0.526644, -0.01141323]],
+        examples=[[0.5205388, -0.08808664]],
     )
     mirrored: bool
 
@@ -54,7 +54,7 @@ class Looked(BaseModel):
     theta: list[list[float]] | list[float] = Field(
         description="Two rows of three: the map from output to input coordinates, x to the right, "
         "y down, -1 and +1 the centres of the first and last pixel.",
-        examples=[[[0.6172152, -0.2740325, 0.526644], [0.2216429, 0.543321, -0.01141323]]],
+        examples=[[[0.5330273, -0.3194764, 0.5205388], [0.2286609, 0.5099401, -0.08808664]]],
     )
     transform: Transform | None = None
     region: list[list[float]] | None = Field(
@@ -62,7 +62,7 @@ class Looked(BaseModel):
         description="The quadrilateral looked at, in pixels of the picture as sent ((0, 0) is the "
         "centre of the top left one), in the order of the warped image's top left, top right, "
         "bottom right and bottom left corner.",
-        examples=[[[65.53, 13.06], [133.01, 37.29], [103.05, 96.69], [35.57, 72.46]]],
+        examples=[[[72.28, 10.31], [130.56, 35.31], [95.63, 91.06], [37.35, 66.06]]],
     )
 
 

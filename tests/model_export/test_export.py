@@ -138,7 +138,7 @@ def test_the_cards_errors_are_those_of_evaluate(
     evaluation = evaluate(keras_predictor(load_weights(run_folder)), sample)
 
     assert card["test_errors"] == evaluation.as_dict()["test_errors"]
-    assert [error["seed"] for error in card["test_errors"]] == [20150605, None]
+    assert [error["seed"] for error in card["test_errors"][:2]] == [20150605, None]
 
 
 def test_the_cards_digest_is_that_of_the_weights(
