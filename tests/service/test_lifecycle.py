@@ -14,6 +14,7 @@ import pytest
 
 from tests.service.gateway_process import NO_MODELS, children_of, run_gateway, start_gateway
 from tests.service.pictures import encoded, photo
+from tests.versions import SHIPPED
 
 IDENTITY = {"theta": "1,0,0,0,1,0"}
 
@@ -25,7 +26,7 @@ def test_it_says_what_it_serves(models_folder: Path) -> None:
     """With the models of its own, which TensorFlow runs; no other test here needs either."""
     with start_gateway(models_folder) as gateway:
         said = "\n".join(gateway.said)
-        assert "/predict: stn version 1, 10 classes" in said
+        assert f"/predict: stn version {SHIPPED}, 10 classes" in said
         assert "/warp:    warp version 1" in said
         assert f"{gateway.url}/docs" in said
         gateway.signal(signal.SIGTERM)
