@@ -101,7 +101,7 @@ def test_both_models_are_available(stack: Stack) -> None:
     models = stack.get("/models").json()["models"]
 
     states = {m["name"]: {v["version"]: v["state"] for v in m["versions"]} for m in models}
-    assert states == {"stn": {1: "AVAILABLE"}, "warp": {1: "AVAILABLE"}}
+    assert states == {"stn": {SHIPPED: "AVAILABLE"}, "warp": {1: "AVAILABLE"}}
 
 
 def test_what_is_no_picture_gets_a_problem_document(stack: Stack) -> None:
