@@ -19,7 +19,9 @@ from service.contract import (
 from service.errors import ContractBroken
 from service.options import INTERPOLATIONS, PADDINGS
 
+# At one a second, twelve forms are in use after two minutes.
 _ROUNDS_OF_A_FORM = 10
+
 Model_contra = TypeVar("Model_contra", contravariant=True)
 Model = TypeVar("Model")
 
@@ -69,7 +71,7 @@ async def predict_blank_each_way(backend: Backend, model: Classifier, deadline: 
 
 
 class WarpIdentity:
-    """Warps four pixels by the identity, which must return them; each time another way.
+    """Warps four pixels by the identity, which must return them; one way after the other.
 
     The first request to a signature can cost a backend half a second. With all of them at the start
     every start would be slow, and soon after it callers would share the machine with canaries; so

@@ -111,7 +111,7 @@ class EmbeddedBackend:
             self._load_versions(servable)
 
     def _load_versions(self, servable: str) -> None:
-        _import_tensorflow()  # without it, no folder would help
+        tf = _import_tensorflow()  # without it, no folder would help
         folder = self._folder / servable
         versions = [f for f in _subfolders(folder) if _VERSION_FOLDER.fullmatch(f.name)]
         if not versions:
@@ -121,7 +121,7 @@ class EmbeddedBackend:
                 f"above {servable}."
             )
         for version in versions:
-            self._models[servable][int(version.name)] = _load_model(version)
+            self._models[servable][int(version.name)] = _load_model(tf, version)
         labels = folder / "labels.json"
         self._labels[servable] = json.loads(labels.read_text()) if labels.is_file() else {}
 
@@ -139,9 +139,9 @@ class EmbeddedBackend:
         return versions[version]
 
 
-def _load_model(folder: Path) -> "_LoadedModel":
+def _load_model(tf: SimpleNamespace, folder: Path) -> "_LoadedModel":
     try:
-        return _LoadedModel(folder)
+        return _LoadedModel(tf, folder)
     except InternalError:
         raise
     except Exception as error:  # TensorFlow raises many kinds
@@ -151,8 +151,7 @@ def _load_model(folder: Path) -> "_LoadedModel":
 class _LoadedModel:
     """One SavedModel in a Session with one thread, its signatures as callables."""
 
-    def __init__(self, folder: Path) -> None:
-        tf = _import_tensorflow()
+    def __init__(self, tf: SimpleNamespace, folder: Path) -> None:
         graph = tf.ops.Graph()
         with graph.as_default():
             config = tf.config.ConfigProto(

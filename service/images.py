@@ -21,6 +21,7 @@ from service.errors import (
 from service.fitting import FitMode, Layout, lay_out
 from service.geometry import Fit
 from service.headers import check_parts, orientation_of
+from service.png import MODES, SIGNATURE
 
 # Pillow's own limit warns from 89 million pixels on; ours is lower, a setting, and always an error.
 Image.MAX_IMAGE_PIXELS = None
@@ -34,7 +35,6 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # for its resizing that are larger than itself.
 _MAX_SIDE = 65_535
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
-_MODES = ("L", "LA", "RGB", "RGBA")
 # Each scan of a progressive JPEG passes over all its pixels; some ten are usual, and 40 bytes make
 # one. The marker cannot occur within a scan.
 _MAX_JPEG_SCANS = 64
@@ -164,14 +164,14 @@ def decode_for_warp(image: Image.Image) -> np.ndarray:
     picture = _load_upright(image, _orientation(image))
     if picture.mode in _SIXTEEN_BIT_MODES:
         return np.asarray(picture).clip(0, 65535).astype(np.uint16)[..., np.newaxis]
-    if picture.mode not in _MODES or "transparency" in picture.info:
+    if picture.mode not in MODES.values() or "transparency" in picture.info:
         picture = picture.convert(_nearest_mode(picture))
     array = np.asarray(picture)
     return array[..., np.newaxis] if array.ndim == 2 else array
 
 
 def _sniff(content: bytes) -> str:
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+    if content.startswith(SIGNATURE):
         return "PNG"
     if content.startswith(b"\xff\xd8\xff"):
         return "JPEG"

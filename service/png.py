@@ -7,8 +7,9 @@ import zlib
 import numpy as np
 from PIL import Image
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# Of Pillow, by channels.
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 # The colour types of PNG, by channels.
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 # Up to here Pillow's start costs more than all the rest: 90 microseconds against 10.
@@ -28,7 +29,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
     if pixels.dtype == np.uint16:
         picture = Image.fromarray(single)
     else:
-        picture = Image.fromarray(single, _MODES[channels])
+        picture = Image.fromarray(single, MODES[channels])
     file = io.BytesIO()
     # The fastest setting: twice as fast as Pillow's default on a photo, and no larger.
     picture.save(file, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
@@ -45,7 +46,7 @@ def _encode_small(pixels: np.ndarray) -> bytes:
     rows[:, 1:] = pixels.reshape(height, -1)
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
     data = zlib.compress(rows.tobytes(), 1)
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -6,12 +6,12 @@ for the cores; what is measured is CPU time, and candidates take turns.
 
 import argparse
 import json
-import platform
 from pathlib import Path
 
 import uvloop
 
 from benchmarks.gateway import features, remote, stages
+from benchmarks.serving.machine import machine
 from service.telemetry.logs import configure_logging
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -44,7 +44,7 @@ def main() -> None:
         by_feature = uvloop.run(
             features.measure(options.models, options.rounds, options.connections, options.asks)
         )
-    print(f"\n{_machine()}; CPU microseconds, medians of {options.rounds} rounds\n")
+    print(f"\n{machine()}; CPU microseconds, medians of {options.rounds} rounds\n")
     print(
         f"| stage, of one picture (shared stages: in a batch of {stages.BATCH}) | µs |\n|---|---|"
     )
@@ -55,14 +55,14 @@ def main() -> None:
     for name, microseconds in by_feature.items():
         print(f"| {name} | {microseconds:.0f} | {microseconds - whole:+.0f} |")
     if options.figures:
-        figures = {"machine": _machine(), "stages": by_stage, "requests": by_feature}
+        figures = {"machine": machine(), "stages": by_stage, "requests": by_feature}
         options.figures.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def _tell_remote(figures: dict[str, float]) -> None:
     added = figures["gateway p50"] - figures["bare p50"]
     ratio = figures["gateway rate"] / figures["bare rate"]
-    print(f"\n{_machine()}; medians\n")
+    print(f"\n{machine()}; medians\n")
     print("| | bare grpc.aio client | through the gateway | |\n|---|---|---|---|")
     print(
         f"| one client, p50 | {figures['bare p50']:.2f} ms | {figures['gateway p50']:.2f} ms | "
@@ -72,18 +72,6 @@ def _tell_remote(figures: dict[str, float]) -> None:
         f"| {remote.CLIENTS} clients | {figures['bare rate']:.0f} /s | "
         f"{figures['gateway rate']:.0f} /s | {ratio:.2f}x |"
     )
-
-
-def _machine() -> str:
-    processor = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    return f"{processor}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

@@ -2,31 +2,27 @@
 
 import asyncio
 import hashlib
-import io
 import statistics
 import time
-from base64 import b64encode
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.gateway.instant import InstantBackend
-from benchmarks.gateway.wire import Wire, connect, http_request
+from benchmarks.gateway.wire import AS_CURL, Wire, connect, http_request
+from benchmarks.serving import messages
+from benchmarks.serving.picture import read_picture
 from service import inference
 from service.app import Gateway, create_app
 from service.embedded import EmbeddedBackend
 from service.settings import Settings
+from tests.torture.client import get
 
-_PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "digit-7.png"
-_SIDE = 42  # of the shipped classifier's input
 _KEY = "benchmark-key-0123456789abcdef"
-_BOUNDARY = "----------------boundary"
 
 
 @dataclass(frozen=True)
@@ -50,28 +46,13 @@ class Variant:
     status: int = 200
 
 
-def read_picture() -> bytes:
-    """Return a digit as a PNG of the size that the classifier takes."""
-    file = io.BytesIO()
-    Image.open(_PICTURE).resize((_SIDE, _SIDE)).save(file, "PNG")
-    return file.getvalue()
-
-
 def variants() -> list[Variant]:
     """Return all of them, the gateway as it comes first."""
     picture = read_picture()
-    raw = http_request("/predict", picture, "image/png")
-    json_body = orjson.dumps({"image": b64encode(picture).decode()})
-    part = b'Content-Disposition: form-data; name="image"; filename="digit.png"'
-    form = b"--%b\r\n%b\r\nContent-Type: image/png\r\n\r\n%b\r\n--%b--\r\n" % (
-        (boundary := _BOUNDARY.encode()),
-        part,
-        picture,
-        boundary,
-    )
-    multipart = f"multipart/form-data; boundary={_BOUNDARY}"
-    with_key = http_request("/predict", picture, "image/png", f"Authorization: Bearer {_KEY}")
-    with_id = http_request("/predict", picture, "image/png", "X-Request-Id: 0123456789abcdef")
+    as_body = messages.raw(picture, with_image=False)
+    raw = http_request(as_body)
+    with_key = http_request(as_body, f"Authorization: Bearer {_KEY}")
+    with_id = http_request(as_body, "X-Request-Id: 0123456789abcdef")
     key = {"api_keys": f"bench:{hashlib.sha256(_KEY.encode()).hexdigest()}"}
     return [
         Variant("as it comes, a PNG as the body", raw, {}),
@@ -84,20 +65,13 @@ def variants() -> list[Variant]:
             "with a rate limit", raw, {"rate_limit_per_second": 1e9, "rate_limit_burst": 10**9}
         ),
         Variant("with API keys", with_key, key),
-        Variant("as multipart", http_request("/predict", form, multipart), {}),
-        Variant("as base64 in JSON", http_request("/predict", json_body, "application/json"), {}),
+        Variant("as multipart", http_request(messages.upload(picture, with_image=False)), {}),
+        Variant("as base64 in JSON", http_request(messages.member(picture, with_image=False)), {}),
+        Variant("with the warped image", http_request(messages.raw(picture, with_image=True)), {}),
         Variant(
-            "with the warped image",
-            http_request("/predict?include=warped", picture, "image/png"),
-            {},
+            "refused: not a picture", http_request(messages.raw(b"text", False)), {}, status=415
         ),
-        Variant(
-            "refused: not a picture",
-            http_request("/predict", b"text", "image/png"),
-            {},
-            status=415,
-        ),
-        Variant("GET /livez", http_request("/livez", b"", ""), {}),
+        Variant("GET /livez", get("/livez", *AS_CURL), {}),
     ]
 
 

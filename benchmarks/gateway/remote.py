@@ -11,8 +11,9 @@ import grpc
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.gateway.features import read_picture
 from benchmarks.gateway.wire import http_request
+from benchmarks.serving.messages import raw
+from benchmarks.serving.picture import read_picture
 from service import wire
 from tests.service.gateway_process import start_gateway
 from tests.serving_double.process import ServingDoubleProcess
@@ -87,7 +88,7 @@ async def _http_caller(address: tuple[str, int]) -> Caller:
     """Return a function that posts a picture over a connection of its own."""
     reader, writer = await asyncio.open_connection(*address)
     writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    request = http_request("/predict", read_picture(), "image/png")
+    request = http_request(raw(read_picture(), with_image=False))
 
     async def call() -> None:
         writer.write(request)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.gateway.features import read_picture
+from benchmarks.serving.picture import read_picture
 from benchmarks.warp.clock import race
 from service import wire
 from service.answers import prediction_answer

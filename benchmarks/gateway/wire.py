@@ -6,9 +6,13 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
+from benchmarks.serving.messages import Request
 from service.app import Gateway
 from service.server import uvicorn_config
 from service.settings import Settings
+from tests.torture.client import post
+
+AS_CURL = ("User-Agent: curl/8.5.0", "Accept: */*")
 
 
 class Wire(asyncio.Transport):
@@ -70,15 +74,6 @@ def connect(app: Gateway, settings: Settings, connections: int) -> list[Wire]:
     return [Wire(config) for _ in range(connections)]
 
 
-def http_request(path: str, body: bytes, content_type: str, *headers: str) -> bytes:
-    """Return a POST as curl would send it; without a body, a GET."""
-    lines = [
-        f"{'POST' if body else 'GET'} {path} HTTP/1.1",
-        "Host: 127.0.0.1:8000",
-        "User-Agent: curl/8.5.0",
-        "Accept: */*",
-        *headers,
-    ]
-    if body:
-        lines += [f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+def http_request(request: Request, *headers: str) -> bytes:
+    """Return a request as curl would send it."""
+    return post(request.path, request.body, *AS_CURL, *headers, content_type=request.content_type)

@@ -1,13 +1,11 @@
 """Run the benchmark: `python -m benchmarks.serving --quick`."""
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.serving import environments, goals, report, wrk
@@ -16,8 +14,7 @@ from benchmarks.serving.candidates import ROOT, Candidate, candidates
 from benchmarks.serving.figures import summarise, write_csv
 from benchmarks.serving.machine import machine
 from benchmarks.serving.messages import ANSWERS, WITHOUT_IMAGE
-
-PICTURE, LABEL, SIDE = ROOT / "docs" / "pictures" / "digit-7.png", "7", 42
+from benchmarks.serving.picture import LABEL, SIDE, read_picture
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ),
         rate=options.rate,
         open_answers=((WITHOUT_IMAGE,) if options.quick else ANSWERS) if options.rate else (),
-        picture=picture(),
+        picture=read_picture(),
         label=LABEL,
     )
     running = [candidate for candidate in chosen if candidate.key not in results.not_run]
@@ -103,16 +100,6 @@ def set_up(chosen: Sequence[Candidate], folder: Path, results: Results) -> None:
             results.not_run.update(
                 {c.key: f"cannot be installed: {error}" for c in chosen if c.environment == name}
             )
-
-
-def picture() -> bytes:
-    """Return the picture that everyone is sent, as PNG.
-
-    A digit of the model's own size, so that nobody's resizing is measured.
-    """
-    file = io.BytesIO()
-    Image.open(PICTURE).resize((SIDE, SIDE)).save(file, "PNG", optimize=True)
-    return file.getvalue()
 
 
 def measured_on(plan: Plan, chosen: Sequence[Candidate], folder: Path) -> list[str]:
