@@ -240,7 +240,7 @@ async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
 async def _routing_error(request: Request, error: Exception) -> Response:
     """Answer what the router refuses: no such path, or not with this method."""
     assert isinstance(error, HTTPException)
-    ours: errors.ServiceError = errors.NotFound("there is no such route; /docs lists them all")
+    ours: errors.ServiceError = errors.NotFound(errors.NO_SUCH_ROUTE)
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
         ours = errors.MethodNotAllowed(f"this route answers {allowed}", allowed=(allowed,))

@@ -204,6 +204,9 @@ class NotFound(RequestError):
     code = "not_found"
 
 
+NO_SUCH_ROUTE = "there is no such route; /docs lists them all"
+
+
 class MethodNotAllowed(RequestError):
     """The route exists, but not for this method.
 

@@ -36,7 +36,7 @@ _SAID: dict[type[ServiceError], tuple[str, str, tuple[FieldError, ...]]] = {
         "no API key came; send it as 'Authorization: Bearer <key>' or 'X-API-Key: <key>'",
         (),
     ),
-    errors.NotFound: ("/predictions", "there is no such route; /docs lists them all", ()),
+    errors.NotFound: ("/predictions", errors.NO_SUCH_ROUTE, ()),
     errors.UnknownModel: (
         "/models/nobody",
         "there is no model 'nobody'; there is stn, warp",

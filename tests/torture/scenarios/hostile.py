@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from service import problems
+from service.lane import ROUNDS
 from tests.torture.bench import Bench, Scenario
 from tests.torture.client import Answer, Connection, Lost, get
 from tests.torture.corpus import Hostile, fixed_pictures, fixed_requests, hostile
@@ -20,8 +21,9 @@ from tests.torture.table import Row
 
 MIB = 1024 * 1024
 MAX_GROWTH = 32 * MIB
-# Few enough that their largest pictures find room at once: overload is another scenario.
-_CALLERS = 4
+# As many large pictures as one decoding thread takes on at once, whatever they cost: overload is
+# another scenario.
+_CALLERS = ROUNDS
 # What is framed wrongly may be waited for; whoever has said nothing by then waits for more.
 _SILENCE_SECONDS = 5.0
 _SENTINEL = "the-last-request"
