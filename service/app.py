@@ -7,6 +7,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,10 +23,11 @@ from service.browsers import Cors
 from service.calls import GuardedCalls
 from service.catalogue import Catalogue, stop
 from service.context import context_of
-from service.direct import RouteTable
+from service.direct import OpenRoute, RouteTable
 from service.edge import Edge
 from service.examples import error_examples
 from service.guards import guards_for
+from service.http import Answer
 from service.inference import Inference
 from service.keys import KeyRing, read_keys
 from service.lane import Jitter, Lane
@@ -35,7 +37,7 @@ from service.picture_lane import PictureLane
 from service.pictures import SMALL_BYTES, PicturePool
 from service.routes import Routes
 from service.settings import Settings, split
-from service.static import add_pages
+from service.static import add_pages, choose, prepare
 from service.telemetry.access_log import AccessLog
 from service.telemetry.metrics import Metrics
 from service.telemetry.state import StateCollector
@@ -151,7 +153,6 @@ def create_app(
         admission=Admission(traffics, models, SMALL_BYTES),
         openers=[metrics.started],
         observers=[metrics.finished, AccessLog(settings.access_log_sample).finished],
-        open_paths=frozenset({"/openapi.json"}),
     )
     if spans is not None:
         edge.openers.append(spans.started)
@@ -165,6 +166,7 @@ def create_app(
         # Both would load scripts from elsewhere; static.py has a page of ours.
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,  # _document adds it
         # It would send callers on to whatever their Host header names.
         redirect_slashes=False,
     )
@@ -251,10 +253,12 @@ async def _routing_error(request: Request, error: Exception) -> Response:
 
 
 def _document(app: FastAPI) -> None:
-    """Add the schemas that only errors use, their examples, and keys, to the OpenAPI document."""
+    """Serve the OpenAPI document, with the schemas that only errors use, their examples, and keys.
+
+    FastAPI would encode it anew for everyone who asks: milliseconds, and anyone may.
+    """
     generate = app.openapi
 
-    # Once: FastAPI asks for it on every request, which anyone may send.
     @cache
     def openapi() -> dict[str, Any]:
         document = generate()
@@ -269,4 +273,14 @@ def _document(app: FastAPI) -> None:
         document["security"] = [{}, *({name: []} for name in schemas.SECURITY_SCHEMES)]
         return document
 
+    @cache
+    def answers() -> tuple[Answer, Answer]:
+        return prepare(orjson.dumps(openapi()), "application/json")
+
+    async def serve(request: Request) -> Answer:
+        return choose(request, *answers())
+
     app.openapi = openapi  # type: ignore[method-assign]
+    app.router.add_api_route(
+        "/openapi.json", serve, include_in_schema=False, route_class_override=OpenRoute
+    )

@@ -36,8 +36,8 @@ log = logging.getLogger("stn_serving")
 Guard = Callable[[Scope, RequestContext], None]
 """Refuses a request by raising a `ServiceError`; may write who calls into the context.
 
-Not asked for open routes (`direct.OpenRoute`) nor for `Edge.open_paths`. What is raised must not
-hold the caller's bytes. The body has not been read: after a refusal the connection is closed.
+Not asked for open routes (`direct.OpenRoute`). What is raised must not hold the caller's bytes.
+The body has not been read: after a refusal the connection is closed.
 """
 
 Observer = Callable[[Scope, RequestContext], None]
@@ -93,7 +93,6 @@ class Edge:
         cors: the pages of other origins that may ask.
         body_memory: what the bodies of all requests hold.
         stopping: whether connections are closed after their next answer.
-        open_paths: paths of `app` for which no guard is asked.
     """
 
     def __init__(
@@ -103,7 +102,6 @@ class Edge:
         admission: Admission | None = None,
         observers: Sequence[Observer] = (),
         cors: Cors | None = None,
-        open_paths: frozenset[str] = frozenset(),
         openers: Sequence[Opener] = (),
     ) -> None:
         self._settings = settings
@@ -112,7 +110,6 @@ class Edge:
         self.admission = admission
         self.observers = list(observers)
         self.cors = cors or Cors(())
-        self.open_paths = open_paths
         self.stopping = False
         self.body_memory = BodyMemory(settings.max_body_memory_bytes)
 
@@ -196,10 +193,7 @@ class Edge:
             return
         place = table.find(scope)
         if place is None:
-            if scope["path"] in self.open_paths:
-                context.route = scope["path"]
-            else:
-                self._guard(scope, context)
+            self._guard(scope, context)
             await app(scope, receive, send)
             return
         context.route = place.path

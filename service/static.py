@@ -1,7 +1,7 @@
-"""The pages for people: files of the folder `page`, served from memory.
+"""What is served from memory: the pages for people (files of the folder `page`), and documents.
 
-They load nothing from elsewhere and hold no script or style of their own within the HTML, so that
-their Content-Security-Policy can forbid all of that.
+The pages load nothing from elsewhere and hold no script or style of their own within the HTML, so
+that their Content-Security-Policy can forbid all of that.
 """
 
 import gzip
@@ -51,7 +51,7 @@ def add_pages(router: APIRouter, page: bool) -> None:
         answers = files.get(request.scope["path"])
         if answers is None:
             raise NotFound(NO_SUCH_ROUTE)
-        return _chosen(request, *answers)
+        return choose(request, *answers)
 
     # All that a page needs by one route: each costs the start two milliseconds.
     for path in ("/docs", "/page/{name}", *(["/"] if page else [])):
@@ -75,8 +75,11 @@ def _files(page: bool) -> Iterator[tuple[str, tuple[Answer, Answer]]]:
 
 @cache
 def _load(file: Path) -> tuple[Answer, Answer]:
+    return prepare(file.read_bytes(), MEDIA_TYPES[file.suffix])
+
+
+def prepare(content: bytes, media_type: str) -> tuple[Answer, Answer]:
     """Return the answer that holds a file, plain and compressed."""
-    content = file.read_bytes()
     headers = {
         # Kept, and asked after each time: after an upgrade nobody sees half of the page before.
         "cache-control": "no-cache",
@@ -84,15 +87,15 @@ def _load(file: Path) -> tuple[Answer, Answer]:
         "etag": f'"{sha256(content).hexdigest()[:20]}"',
         **_SECURITY,
     }
-    media_type = MEDIA_TYPES[file.suffix]
     plain = Answer(content, media_type, headers=headers)
-    if file.suffix == ".webp":
+    if media_type == MEDIA_TYPES[".webp"]:
         return plain, plain
     headers = {**headers, "content-encoding": "gzip", "etag": headers["etag"][:-1] + '-gzip"'}
     return plain, Answer(gzip.compress(content, 9, mtime=0), media_type, headers=headers)
 
 
-def _chosen(request: Request, plain: Answer, compressed: Answer) -> Answer:
+def choose(request: Request, plain: Answer, compressed: Answer) -> Answer:
+    """Return the one that a request accepts, or 304 where it knows it already."""
     answer = compressed if accepts_gzip(request.headers.get("accept-encoding", "")) else plain
     known = request.headers.get("if-none-match", "")
     if known == "*" or answer.headers["etag"] in _entity_tags(known):

@@ -71,6 +71,7 @@ def variants() -> list[Variant]:
         Variant(
             "refused: not a picture", http_request(messages.raw(b"text", False)), {}, status=415
         ),
+        Variant("refused: overloaded", raw, {}, _overloaded, status=503),
         Variant("GET /livez", get("/livez", *AS_CURL), {}),
     ]
 
@@ -129,3 +130,7 @@ def _without_metrics(app: Gateway) -> None:
 
 def _without_admission(app: Gateway) -> None:
     app.edge.admission = None
+
+
+def _overloaded(app: Gateway) -> None:
+    app.state.admission.traffics["stn"].lane.enter(10**6)

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from benchmarks.gateway.wire import http_request
 from benchmarks.serving.messages import raw
 from benchmarks.serving.picture import read_picture
+from benchmarks.serving.processes import cpu_seconds
 from service import wire
-from tests.service.gateway_process import start_gateway
+from tests.service.gateway_process import Gateway, start_gateway
 from tests.serving_double.process import ServingDoubleProcess
 
 CLIENTS = 32
@@ -31,8 +32,9 @@ def measure(models: Path, rounds: int, server: str | None = None) -> dict[str, f
             is Python and slower, when left out.
 
     Returns:
-        Milliseconds with one client (`bare p50`, `gateway p50`) and pictures a second with 32
-        (`bare rate`, `gateway rate`).
+        Milliseconds with one client (`bare p50`, `gateway p50`), pictures a second with 32 (`bare
+        rate`, `gateway rate`), and CPU milliseconds that a gateway of one worker and of two spends
+        on a picture then (`one worker`, `two workers`).
     """
     if server is not None:
         return _beside(server, rounds)
@@ -43,23 +45,29 @@ def measure(models: Path, rounds: int, server: str | None = None) -> dict[str, f
 
 def _beside(server: str, rounds: int) -> dict[str, float]:
     flags = ("--model-server", server, "--access-log-sample", "0")
-    with start_gateway(None, *flags, patient=False) as gateway:
-        gateway.wait_until_ready()
-        host, port = gateway.url.removeprefix("http://").split(":")
-        return asyncio.run(_measure(server, (host, int(port)), rounds))
+    with (
+        start_gateway(None, *flags, patient=False) as one,
+        start_gateway(None, *flags, "--workers", "2", patient=False) as two,
+    ):
+        one.wait_until_ready()
+        two.wait_until_ready()
+        return asyncio.run(_measure(server, one, two, rounds))
 
 
-async def _measure(server: str, gateway: tuple[str, int], rounds: int) -> dict[str, float]:
+async def _measure(server: str, one: Gateway, two: Gateway, rounds: int) -> dict[str, float]:
     figures: dict[str, list[float]] = {}
     async with grpc.aio.insecure_channel(server) as channel:
         bare = _bare_caller(channel)
-        callers = [await _http_caller(gateway) for _ in range(CLIENTS)]
+        callers = [await _http_caller(one) for _ in range(CLIENTS)]
+        of_two = [await _http_caller(two) for _ in range(CLIENTS)]
         for turn in tqdm(range(rounds + 1), "rounds beside a bare client"):
             found = {
                 "bare p50": 1e3 * await _latency(bare),
                 "gateway p50": 1e3 * await _latency(callers[0]),
                 "bare rate": await _rate([bare] * CLIENTS),
                 "gateway rate": await _rate(callers),
+                "one worker": 1e3 * await _cpu(one, callers),
+                "two workers": 1e3 * await _cpu(two, of_two),
             }
             for name, value in found.items() if turn else ():  # the first one warms up
                 figures.setdefault(name, []).append(value)
@@ -84,9 +92,10 @@ def _bare_caller(channel: grpc.aio.Channel) -> Caller:
     return call
 
 
-async def _http_caller(address: tuple[str, int]) -> Caller:
+async def _http_caller(gateway: Gateway) -> Caller:
     """Return a function that posts a picture over a connection of its own."""
-    reader, writer = await asyncio.open_connection(*address)
+    host, port = gateway.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
     writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     request = http_request(raw(read_picture(), with_image=False))
 
@@ -109,6 +118,13 @@ async def _latency(call: Caller, calls: int = 100) -> float:
         await call()
         seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
+
+
+async def _cpu(gateway: Gateway, callers: list[Caller], calls: int = 640) -> float:
+    """Return the CPU seconds that all workers of a gateway spend on a call."""
+    before = cpu_seconds(gateway.process.pid)
+    await _rate(callers, calls)
+    return (cpu_seconds(gateway.process.pid) - before) / calls
 
 
 async def _rate(callers: list[Caller], calls: int = 640) -> float:

@@ -14,9 +14,11 @@ from pydantic import BaseModel
 
 from service import schemas
 from service.app import create_app
+from service.http import Answer
 from service.keys import line_for, new_key
 from service.oip import schemas as protocol
 from service.settings import Settings
+from service.static import prepare
 from tests.service.fakes import FakeBackend, gateway_on
 from tests.service.pictures import encoded
 
@@ -219,20 +221,33 @@ def test_an_answer_that_is_not_ready_is_as_its_schema_says() -> None:
 
 
 def test_it_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes milliseconds, and anyone may ask for it without a key."""
+    """It takes milliseconds to put together and to encode; anyone may ask for it without a key."""
     made = []
 
-    def examples() -> dict[str, Any]:
-        made.append(1)
-        return {}
+    def counting(content: bytes, media_type: str) -> tuple[Answer, Answer]:
+        made.append(content)
+        return prepare(content, media_type)
 
-    monkeypatch.setattr("service.app.error_examples", examples)
-    app = create_app(Settings())
+    monkeypatch.setattr("service.app.prepare", counting)
 
-    app.openapi()
-    app.openapi()
+    async def ask() -> list[bytes]:
+        async with gateway_on(FakeBackend()) as (client, _):
+            return [(await client.get("/openapi.json")).content for _ in range(2)]
 
+    first, second = asyncio.run(ask())
+
+    assert first == second
     assert len(made) == 1
+
+
+def test_whoever_knows_it_is_not_sent_it_again() -> None:
+    async def ask() -> tuple[int, bytes]:
+        async with gateway_on(FakeBackend()) as (client, _):
+            tag = (await client.get("/openapi.json")).headers["etag"]
+            answer = await client.get("/openapi.json", headers={"if-none-match": tag})
+            return answer.status_code, answer.content
+
+    assert asyncio.run(ask()) == (304, b"")
 
 
 def test_the_committed_document_is_the_running_one(document: dict[str, Any]) -> None:
