@@ -45,7 +45,7 @@ from service.telemetry.tracer import PassOn, Spans
 
 _FIRST_LOOK_SECONDS = 5.0
 # A larger picture takes a few times as long as a small request, and may wait as many times as long.
-_PICTURE_PATIENCE = 5.0
+_PICTURE_PATIENCE = 3.0
 
 _DESCRIPTION = """\
 Serves spatial transformer networks: a classifier that shows what it looked at (`/predict`), and the

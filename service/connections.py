@@ -75,6 +75,9 @@ class Connection(HttpToolsProtocol):
         # Bytes that came since the parser last gave something out.
         self._pending = 0
         self._offered_upgrade = False
+        self._is_parsing = False
+        # To be begun when all that came with its head has been parsed.
+        self._to_begin: tuple[RequestResponseCycle, Any] | None = None
         self._unsent_since: float | None = None
         self._closing_since: float | None = None
 
@@ -97,18 +100,26 @@ class Connection(HttpToolsProtocol):
         if self._head_since is None and (cycle is None or cycle.response_complete):
             self._head_since = self.loop.time()
         self._pending += len(data)
+        fault: ServiceError | None = None
+        self._is_parsing = True
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as offer:
             self._decline_upgrade(data[offer.args[0] :])
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
-            self._refuse(cause if isinstance(cause, ServiceError) else _no_http())
+            fault = cause if isinstance(cause, ServiceError) else _no_http()
         except httptools.HttpParserError:
-            self._refuse(_no_http())
+            fault = _no_http()
         else:
             if self._pending > self._limits.max_head_bytes:
-                self._refuse(self._too_large())
+                fault = self._too_large()
+        self._is_parsing = False
+        if self._to_begin is not None:
+            begun, self._to_begin = self._to_begin, None
+            self._begin(*begun)
+        if fault is not None and not self._is_ending():
+            self._refuse(fault)
 
     # --- the parser's calls
 
@@ -139,6 +150,23 @@ class Connection(HttpToolsProtocol):
         self.headers = []
         if len(self.pipeline) > _MAX_PIPELINED:
             self.cut_off()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Begin a request whose turn it is; uvicorn's own, which does not look at it before."""
+        if self._is_parsing:
+            self._to_begin = cycle, app
+        else:
+            self._begin(cycle, app)
+
+    def _begin(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Answer a request at once if its head alone refuses it, or else start a task for it."""
+        # While answers pile up, the next one has to wait.
+        scope: Any = cycle.scope
+        refused = None if self.flow.write_paused else self._edge.look(scope)
+        if refused is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            _write(cycle, *refused)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -221,6 +249,9 @@ class Connection(HttpToolsProtocol):
             most = self._limits.max_connections
             self._refuse(Overloaded(f"{most} connections are open, the most that are accepted"))
 
+    def _is_ending(self) -> bool:
+        return self._closing_since is not None or self.transport.is_closing()
+
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
@@ -301,11 +332,15 @@ class _CycleTransport:
 
 
 async def _answer(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> None:
-    """Write a whole answer at once; uvicorn writes, and checks, its head line by line."""
+    """Send a whole answer as soon as the caller takes it."""
     if cycle.flow.write_paused and not cycle.disconnected:
         await cycle.flow.drain()
-    if cycle.disconnected:
-        return
+    if not cycle.disconnected:
+        _write(cycle, status, headers, body)
+
+
+def _write(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> None:
+    """Write a whole answer at once; uvicorn writes, and checks, its head line by line."""
     cycle.response_started = True
     cycle.waiting_for_100_continue = False
     if any(name == b"connection" for name, _ in headers):

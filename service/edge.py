@@ -9,13 +9,17 @@ A request passes, in this order:
 5. the route answers;
 6. the observers are told.
 
+Up to admission, nothing waits: a server may have that done at once (`Edge.look`), so that whoever
+is refused by the head of a request alone costs no task, and nobody keeps the body.
+
 All of this runs for each request on the event loop: what is added here must cost microseconds and
 never block. Errors of guards, admission and routes become problem documents here.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,7 +31,7 @@ from service.context import RequestContext, context_of, read_context
 from service.direct import RouteTable
 from service.errors import InternalError, NotReady, ServiceError
 from service.hangup import HungUp
-from service.http import WHOLE_ANSWER, send_error
+from service.http import WHOLE_ANSWER, problem_answer, send_error
 from service.settings import Settings
 from service.telemetry.logs import with_fields
 
@@ -51,6 +55,9 @@ Opener = Callable[[Scope, RequestContext], None]
 """Told of every request once, before anything is done with it; whoever is told so is told of its
 end as well. Like an observer it must not raise and must not wait.
 """
+
+# Who answers a request, in the scope of one that has been looked at.
+_ANSWERING = "stn.answering"
 
 CALLER_GONE = 499
 """The status of a request whose caller hung up first; never sent. nginx uses the same number."""
@@ -112,6 +119,8 @@ class Edge:
         self.cors = cors or Cors(())
         self.stopping = False
         self.body_memory = BodyMemory(settings.max_body_memory_bytes)
+        self._app: ASGIApp
+        self._table: RouteTable | None = None
 
     def around(self, app: ASGIApp, table: RouteTable) -> ASGIApp:
         """Return the application that answers requests.
@@ -120,46 +129,59 @@ class Edge:
             app: answers what no direct route does.
             table: the direct routes.
         """
+        self._app, self._table = app, table
+        return self._edge
 
-        async def edge(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "http":
-                await app(scope, receive, send)
-                return
-            context = scope["stn.context"] = read_context(
-                scope["headers"],
-                self._settings.request_timeout_ms,
-                self._settings.max_request_timeout_ms,
+    def look(self, scope: Scope) -> tuple[int, Headers, bytes] | None:
+        """Look at the head of a request, before the application is called.
+
+        Returns:
+            Status, headers and body of the answer that refuses it; None when the application is to
+            be called.
+        """
+        if self._table is None or scope["type"] != "http":
+            return None
+        context = self._begin(scope)
+        try:
+            scope[_ANSWERING] = self._find(self._table, scope, context)
+        except ServiceError as error:
+            status, headers, body = problem_answer(error, scope)
+            headers = self._headers(scope, context, headers)
+            context.status = status
+            context.bytes_sent = 0 if scope["method"] == "HEAD" else len(body)
+            self._end(scope, context)
+            return status, headers, body
+        return None
+
+    async def _edge(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._table is not None
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        context = context_of(scope) if _ANSWERING in scope else self._begin(scope)
+        send = self._sending(scope, context, send)
+        try:
+            answering = scope.get(_ANSWERING) or self._find(self._table, scope, context)
+            await answering(scope, receive, send)
+        except HungUp:
+            context.status = CALLER_GONE
+        except ServiceError as error:
+            await send_error(error, scope, send)
+        except asyncio.CancelledError:
+            # The grace is over. Elsewhere, nobody cancels a request from outside.
+            if not self.stopping or context.status:
+                raise
+            stopped = NotReady("the gateway stopped before the answer was ready; ask another")
+            await send_error(stopped, scope, send)
+        except Exception:
+            log.exception(
+                "a fault of the gateway", extra=with_fields(request_id=context.request_id)
             )
-            send = self._sending(scope, context, send)
-            for tell in self.openers:
-                tell(scope, context)
-            try:
-                await self._answer(table, app, scope, receive, send)
-            except HungUp:
-                context.status = CALLER_GONE
-            except ServiceError as error:
-                await send_error(error, scope, send)
-            except asyncio.CancelledError:
-                # The grace is over. Elsewhere, nobody cancels a request from outside.
-                if not self.stopping or context.status:
-                    raise
-                stopped = NotReady("the gateway stopped before the answer was ready; ask another")
-                await send_error(stopped, scope, send)
-            except Exception:
-                log.exception(
-                    "a fault of the gateway", extra=with_fields(request_id=context.request_id)
-                )
-                if context.status:
-                    raise  # too late for an answer; the server closes the connection
-                await send_error(InternalError("a fault of the gateway; it is logged"), scope, send)
-            finally:
-                self.body_memory.give(context.bytes_received)
-                if context.admitted and self.admission is not None:
-                    self.admission.leave(scope, context)
-                for observe in self.observers:
-                    observe(scope, context)
-
-        return edge
+            if context.status:
+                raise  # too late for an answer; the server closes the connection
+            await send_error(InternalError("a fault of the gateway; it is logged"), scope, send)
+        finally:
+            self._end(scope, context)
 
     def refuse(self, error: ServiceError) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """Return status, headers and body for what was refused before it was a request.
@@ -180,22 +202,35 @@ class Edge:
         closing = [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
         return status, [*raw, *context.headers(), *SECURITY_HEADERS, *closing], body
 
-    async def _answer(
-        self, table: RouteTable, app: ASGIApp, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        context = context_of(scope)
+    def _begin(self, scope: Scope) -> RequestContext:
+        context: RequestContext = read_context(
+            scope["headers"],
+            self._settings.request_timeout_ms,
+            self._settings.max_request_timeout_ms,
+        )
+        scope["stn.context"] = context
+        for tell in self.openers:
+            tell(scope, context)
+        return context
+
+    def _end(self, scope: Scope, context: RequestContext) -> None:
+        self.body_memory.give(context.bytes_received)
+        if context.admitted and self.admission is not None:
+            self.admission.leave(scope, context)
+        for observe in self.observers:
+            observe(scope, context)
+
+    def _find(self, table: RouteTable, scope: Scope, context: RequestContext) -> ASGIApp:
+        """Return who answers a request, for which there is room as far as its head tells."""
         if context.fault is not None:
             raise context.fault
         preflight = self.cors.preflight(scope)
         if preflight is not None:
-            await send({"type": "http.response.start", "status": 204, "headers": preflight})
-            await send({"type": "http.response.body", "body": b""})
-            return
+            return partial(_answer_preflight, preflight)
         place = table.find(scope)
         if place is None:
             self._guard(scope, context)
-            await app(scope, receive, send)
-            return
+            return self._app
         context.route = place.path
         route = place.routes.get(scope["method"])
         if route is None:
@@ -207,7 +242,7 @@ class Edge:
             context.body_memory = self.body_memory
             if self.admission is not None and scope["method"] == "POST":
                 self.admission.check(scope, context)
-        await route.app(scope, receive, send)
+        return route.app
 
     def _guard(self, scope: Scope, context: RequestContext) -> None:
         for guard in self.guards:
@@ -217,7 +252,7 @@ class Edge:
         async def send_with_headers(message: Message) -> None:
             if message["type"] != "http.response.body":
                 context.status = message["status"]
-                message["headers"] = self._headers(scope, context, message)
+                message["headers"] = self._headers(scope, context, message.get("headers", ()))
             if message["type"] != "http.response.start" and scope["method"] != "HEAD":
                 context.bytes_sent += len(message.get("body", b""))
             if message["type"] != WHOLE_ANSWER:
@@ -230,9 +265,11 @@ class Edge:
 
         return send_with_headers
 
-    def _headers(self, scope: Scope, context: RequestContext, message: Message) -> Headers:
+    def _headers(
+        self, scope: Scope, context: RequestContext, of_answer: Iterable[tuple[bytes, bytes]]
+    ) -> Headers:
         """Return all headers of an answer, its own first."""
-        own = list(message.get("headers", ()))
+        own = list(of_answer)
         headers = [*own, *self._headers_for_browsers(scope, own), *context.headers()]
         if self.stopping or (not context.body_is_read and is_body_coming(scope)):
             # Or the rest of a body that nobody wants would be read to its end.
@@ -248,3 +285,8 @@ class Edge:
             *(line for line in SECURITY_HEADERS if line[0] not in own),
             *self.cors.headers(scope),
         ]
+
+
+async def _answer_preflight(headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

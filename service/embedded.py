@@ -154,8 +154,10 @@ class _LoadedModel:
     def __init__(self, tf: SimpleNamespace, folder: Path) -> None:
         graph = tf.ops.Graph()
         with graph.as_default():
+            # Below zero: in the thread that calls. All sessions of a process share the threads that
+            # there are otherwise, and a large warp would hold up every prediction.
             config = tf.config.ConfigProto(
-                intra_op_parallelism_threads=1, inter_op_parallelism_threads=1
+                intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1
             )
             # Optimising these graphs doubles the cost of each first call, and gains nothing.
             config.graph_options.rewrite_options.disable_meta_optimizer = True

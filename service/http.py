@@ -8,6 +8,7 @@ import orjson
 from starlette.types import Scope, Send
 
 from service import problems
+from service.browsers import Headers
 from service.context import context_of
 from service.errors import NotAcceptable, ServiceError
 
@@ -43,17 +44,22 @@ def json_answer(content: Any, status: int = 200) -> Answer:
 async def send_answer(answer: Answer, send: Send) -> None:
     """Send what a route gave back."""
     headers = {"content-type": answer.media_type, **answer.headers}
-    await _send(send, answer.status, headers, answer.body)
+    await _send(send, answer.status, _raw(answer.status, headers, answer.body), answer.body)
 
 
 async def send_error(error: ServiceError, scope: Scope, send: Send) -> None:
     """Answer with a problem document."""
+    await _send(send, *problem_answer(error, scope))
+
+
+def problem_answer(error: ServiceError, scope: Scope) -> tuple[int, Headers, bytes]:
+    """Return status, headers and body of the answer to an error, and note it in the context."""
     context = context_of(scope)
     context.error_code = error.code
     status, headers, body = problems.answer(error, scope["path"], context.request_id)
     if status >= 500:
         context.failure = f"{error.detail} {error.log_detail}".rstrip()
-    await _send(send, status, headers, body)
+    return status, _raw(status, headers, body), body
 
 
 def choose_media_type(accept: str, offered: tuple[str, ...]) -> str:
@@ -82,11 +88,15 @@ def choose_media_type(accept: str, offered: tuple[str, ...]) -> str:
     return best
 
 
-async def _send(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    await send({"type": WHOLE_ANSWER, "status": status, "headers": headers, "body": body})
+
+
+def _raw(status: int, headers: dict[str, str], body: bytes) -> Headers:
     raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
     if status != 304:  # its length would be taken for that of what has not changed
         raw.append((b"content-length", b"%d" % len(body)))
-    await send({"type": WHOLE_ANSWER, "status": status, "headers": raw, "body": body})
+    return raw
 
 
 def _media_range(text: str) -> tuple[str, float]:

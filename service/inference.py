@@ -35,6 +35,9 @@ from service.servable import Model, Servable
 from service.telemetry.tracer import PassOn, Tracer
 from service.together import all_or_none
 
+# A server may tell of a version for some milliseconds after it has put it away.
+_LOOK_AGAIN_AFTER_SECONDS = (0.0, 0.02, 0.05, 0.1, 0.2)
+
 Result = TypeVar("Result")
 
 
@@ -224,21 +227,19 @@ class Inference:
         selector: Selector,
         work: Callable[[Model], Awaitable[Result]],
     ) -> Result:
-        try:
-            return await work(await servable.choose(selector))
-        except UnknownVersion:
-            if selector.version is not None:
-                raise
-        # The server changed its versions a moment ago: look again, and use what it has now.
-        servable.forget_labels()
-        await self._catalogue.refresh()
-        model = await servable.choose(selector)
-        try:
-            return await work(model)
-        except UnknownVersion as error:
-            raise NotReady(
-                f"the model server keeps changing the versions of {servable.name}; try again"
-            ) from error
+        for pause in _LOOK_AGAIN_AFTER_SECONDS:
+            try:
+                return await work(await servable.choose(selector))
+            except UnknownVersion:
+                if selector.version is not None:
+                    raise
+            # The server changed its versions a moment ago: look again, and use what it has now.
+            await asyncio.sleep(pause)
+            servable.forget_labels()
+            await self._catalogue.refresh()
+        raise NotReady(
+            f"the model server keeps changing the versions of {servable.name}; try again"
+        )
 
     async def _warp(
         self, content: bytes, options: WarpOptions, model: Warper, context: RequestContext

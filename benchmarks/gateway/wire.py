@@ -34,9 +34,9 @@ class Wire(asyncio.Transport):
     async def ask(self, request: bytes) -> bytes:
         """Send a whole request and return the whole answer."""
         self._answer, self._expected = b"", 0
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = answered = asyncio.get_running_loop().create_future()
         self._connection.data_received(request)
-        return await self._waiter
+        return await answered
 
     def write(self, data: Any) -> None:
         """Take a piece of the answer."""

@@ -1,0 +1,1 @@
+"""Photos through the gateway, beside libraries that do the same work."""

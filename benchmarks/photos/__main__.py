@@ -117,9 +117,7 @@ def _decode_and_warp(cv2: ModuleType, content: bytes) -> bytes:
     return bytes(png)
 
 
-def _race(
-    candidates: dict[str, Callable[[], object]], rounds: int, calls: int
-) -> dict[str, float]:
+def _race(candidates: dict[str, Callable[[], object]], rounds: int, calls: int) -> dict[str, float]:
     """Return the median milliseconds of a call of each; their order changes from turn to turn."""
     times: dict[str, list[float]] = {name: [] for name in candidates}
     names = list(candidates)

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-_SERVE_ONE_OF_EACH = """
+_BEGIN = """
 import asyncio, sys
 from pathlib import Path
 import numpy as np
@@ -16,17 +16,42 @@ from service.backend import Call
 from service.embedded import EmbeddedBackend
 from tests.versions import SHIPPED
 
-async def serve():
+DIGITS = {"images": np.zeros((1, 42, 42, 1), np.uint8)}
+PREDICTION = Call("stn", SHIPPED, "predict", DIGITS, ("probabilities",))
+
+def warp_of(side):
+    photo = {
+        "images": np.zeros((1, side, side, 3), np.uint8),
+        "theta": np.array([[1, 0, 0, 0, 1, 0]], np.float32),
+        "output_size": np.array([side, side], np.int32),
+    }
+    return Call("warp", 1, "warp_uint8_zeros_bilinear", photo, ("warped",))
+
+async def start():
     backend = EmbeddedBackend(Path("models"), ("stn", "warp"))
     await backend.start()
-    digits = {"images": np.zeros((1, 42, 42, 1), np.uint8)}
-    await backend.run(Call("stn", SHIPPED, "predict", digits, ("probabilities",)), 0.0)
-    photo = {
-        "images": np.zeros((1, 4, 4, 3), np.uint8),
-        "theta": np.array([[1, 0, 0, 0, 1, 0]], np.float32),
-        "output_size": np.array([4, 4], np.int32),
-    }
-    await backend.run(Call("warp", 1, "warp_uint8_zeros_bilinear", photo, ("warped",)), 0.0)
+    return backend
+"""
+_SERVE_ONE_OF_EACH = f"""{_BEGIN}
+async def serve():
+    backend = await start()
+    await backend.run(PREDICTION, 0.0)
+    await backend.run(warp_of(4), 0.0)
+    await backend.close()
+
+asyncio.run(serve())
+"""
+_PREDICT_DURING_A_WARP = f"""{_BEGIN}
+async def serve():
+    backend = await start()
+    await backend.run(PREDICTION, 0.0)
+    await backend.run(warp_of(4), 0.0)
+    warp = asyncio.create_task(backend.run(warp_of(4000), 0.0))
+    predictions = 0
+    while not warp.done():
+        await backend.run(PREDICTION, 0.0)
+        predictions += 1
+    print(predictions)
     await backend.close()
 
 asyncio.run(serve())
@@ -59,3 +84,8 @@ def test_whoever_imports_tensorflow_afterwards_gets_all_of_it() -> None:
 
 def test_it_runs_beside_a_tensorflow_that_is_already_there() -> None:
     _run("import tensorflow as tf; tf.constant(1)\n" + _SERVE_ONE_OF_EACH)
+
+
+def test_a_large_warp_holds_up_no_prediction() -> None:
+    """It takes as long as a thousand of them; one after the other, a few would come first."""
+    assert int(_run(_PREDICT_DURING_A_WARP)) > 100

@@ -29,7 +29,7 @@ class SavedModel:
     def __init__(self, folder: Path) -> None:
         graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(
-            intra_op_parallelism_threads=1, inter_op_parallelism_threads=1
+            intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1
         )
         with graph.as_default():
             self._session = tf.compat.v1.Session(graph=graph, config=config)

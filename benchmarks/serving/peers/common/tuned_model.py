@@ -24,7 +24,7 @@ class TunedModel:
             self._session = tf.compat.v1.Session(
                 graph=graph,
                 config=tf.compat.v1.ConfigProto(
-                    intra_op_parallelism_threads=1, inter_op_parallelism_threads=1
+                    intra_op_parallelism_threads=1, inter_op_parallelism_threads=-1
                 ),
             )
             loaded = tf.compat.v1.saved_model.load(
