@@ -49,6 +49,7 @@ class AdminServer(uvicorn.Server):
                 uds=os.environ.get(PATH_VARIABLE),
                 http=cast("type[asyncio.Protocol]", partial(Connection, edge, limits)),
                 ws="none",
+                interface="asgi3",  # which uvicorn does not see of a method
                 lifespan="off",
                 access_log=False,
                 server_header=False,

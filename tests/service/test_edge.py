@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.app import Gateway, create_app
 from service.context import RequestContext
@@ -19,16 +20,40 @@ from tests.service.pictures import encoded
 PICTURE = encoded(np.full((4, 6), 255, np.uint8))
 
 
+@pytest.fixture(autouse=True, params=[False, True], ids=["at once", "head first"])
+def is_looked_at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application is handed all requests, or, as the server does it, those not refused."""
+    monkeypatch.setattr(f"{__name__}.HEAD_FIRST", request.param)
+
+
+HEAD_FIRST = False
+
+
 def asked(
     work: Callable[[httpx.AsyncClient, Gateway], Awaitable[None]],
     backend: FakeBackend | None = None,
 ) -> None:
     async def run() -> None:
         async with gateway_on(backend or FakeBackend()) as (client, app):
-            assert isinstance(app, Gateway)
-            await work(client, app)
+            await client.get("/livez")  # the edge is complete with the first request
+            transport = httpx.ASGITransport(_server(app), raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as asking:
+                await work(asking, app)
 
     asyncio.run(run())
+
+
+def _server(app: Gateway) -> ASGIApp:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        refused = app.edge.look(scope) if HEAD_FIRST else None
+        if refused is None:
+            await app(scope, receive, send)
+            return
+        status, headers, body = refused
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return serve
 
 
 class Recorder:
