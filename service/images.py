@@ -21,7 +21,7 @@ from service.errors import (
 from service.fitting import FitMode, Layout, lay_out
 from service.geometry import Fit
 from service.headers import check_parts, orientation_of
-from service.png import MODES, SIGNATURE
+from service.png import SIGNATURE
 
 # Pillow's own limit warns from 89 million pixels on; ours is lower, a setting, and always an error.
 Image.MAX_IMAGE_PIXELS = None
@@ -34,6 +34,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # The longest side of a JPEG, and of any picture: a strip of one pixel's height would need tables
 # for its resizing that are larger than itself.
 _MAX_SIDE = 65_535
+_MODES = ("L", "LA", "RGB", "RGBA")
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 # Each scan of a progressive JPEG passes over all its pixels; some ten are usual, and 40 bytes make
 # one. The marker cannot occur within a scan.
@@ -164,7 +165,7 @@ def decode_for_warp(image: Image.Image) -> np.ndarray:
     picture = _load_upright(image, _orientation(image))
     if picture.mode in _SIXTEEN_BIT_MODES:
         return np.asarray(picture).clip(0, 65535).astype(np.uint16)[..., np.newaxis]
-    if picture.mode not in MODES.values() or "transparency" in picture.info:
+    if picture.mode not in _MODES or "transparency" in picture.info:
         picture = picture.convert(_nearest_mode(picture))
     array = np.asarray(picture)
     return array[..., np.newaxis] if array.ndim == 2 else array

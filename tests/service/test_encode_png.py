@@ -12,13 +12,14 @@ from tests.service.pictures import PNG_SIGNATURE, noise
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("size", [(5, 7), (1, 1), (64, 64), (65, 64)])
+@pytest.mark.parametrize("size", [(5, 7), (1, 1), (1, 300_000), (1001, 997)])
 def test_pixels_survive(channels: int, size: tuple[int, int]) -> None:
+    """The largest are encoded in several pieces, the last of which is smaller."""
     pixels = noise(*size, channels)
 
-    again = decode_for_warp(open_image(encode_png(pixels), 5000))
+    again = np.asarray(Image.open(io.BytesIO(encode_png(pixels))))
 
-    np.testing.assert_array_equal(again, pixels)
+    np.testing.assert_array_equal(again.reshape(pixels.shape), pixels)
 
 
 def test_sixteen_bits_survive() -> None:
@@ -30,7 +31,7 @@ def test_sixteen_bits_survive() -> None:
     np.testing.assert_array_equal(again, pixels)
 
 
-@pytest.mark.parametrize("size", [(5, 7), (65, 64)])
+@pytest.mark.parametrize("size", [(5, 7), (1001, 997)])
 def test_nothing_but_pixels_is_written(size: tuple[int, int]) -> None:
     """No time, no software, no profile: header, data, end."""
     content = encode_png(noise(*size))
