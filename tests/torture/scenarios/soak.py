@@ -7,7 +7,7 @@ import random
 from tests.torture.bench import Bench, Scenario
 from tests.torture.client import Connection, Lost
 from tests.torture.corpus import hostile
-from tests.torture.load import callers
+from tests.torture.load import ask_at_rate
 from tests.torture.pictures import checked_shots, digit_requests, photo_request
 from tests.torture.rig import PATIENCE_SECONDS, Rig
 from tests.torture.scenarios.hangups import hang_up_once
@@ -15,7 +15,8 @@ from tests.torture.scenarios.hostile import fault_of
 from tests.torture.table import Row
 
 _MIB = 1024 * 1024
-_CALLERS = 4
+# A second, so that an hour of it leaves the machine to others.
+_RATE = 50.0
 _ROUNDS = 60
 
 
@@ -27,17 +28,20 @@ async def play(bench: Bench) -> list[Row]:
     stop, thrown = asyncio.Event(), itertools.count()
     faults: list[str] = []
     memory: list[int] = []
-    async with callers(rig.address, shots, _CALLERS) as tally, asyncio.TaskGroup() as group:
+    seconds = bench.sizes.soak_seconds
+    async with asyncio.TaskGroup() as group:
+        normal = group.create_task(ask_at_rate(rig.address, shots, _RATE, seconds))
         group.create_task(_throw(rig, bench.seed, stop, faults, thrown))
         group.create_task(_hang_up(rig, bench.seed, stop))
         for turn in range(_ROUNDS):
             bench.progress(turn, _ROUNDS)
-            await asyncio.sleep(bench.sizes.soak_seconds / _ROUNDS)
+            await asyncio.sleep(seconds / _ROUNDS)
             memory.append(rig.memory())
         stop.set()
+    tally = normal.result()
     after = await rig.settled(before)
     growth = max(memory[-_ROUNDS // 4 :]) - max(memory[_ROUNDS // 4 : _ROUNDS // 2])
-    what = f"{bench.sizes.soak_seconds / 60:.0f} minutes of mixed traffic"
+    what = f"{seconds / 60:.0f} minutes of mixed traffic"
     return [
         Row(
             "soak",
