@@ -44,8 +44,8 @@ from service.telemetry.state import StateCollector
 from service.telemetry.tracer import PassOn, Spans
 
 _FIRST_LOOK_SECONDS = 5.0
-# A larger picture takes a few times as long as a small request, and may wait as many times as long.
-_PICTURE_PATIENCE = 3.0
+# A larger picture takes longer than a small request, and may wait longer.
+_PICTURE_PATIENCE = 2.0
 
 _DESCRIPTION = """\
 Serves spatial transformer networks: a classifier that shows what it looked at (`/predict`), and the

@@ -215,7 +215,7 @@ class Settings(BaseSettings):
         50,
         ge=1,
         description="How long a request may wait for those before it, by their measured pace, "
-        "before further ones are refused; three times as long with a larger picture. A little work "
+        "before further ones are refused; twice as long with a larger picture. A little work "
         "may always wait.",
     )
     poll_seconds: float = Field(

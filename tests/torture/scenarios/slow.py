@@ -79,8 +79,8 @@ async def play(bench: Bench) -> list[Row]:
     before = await rig.holdings()
     normal = await ask_at_rate(rig.address, shots, _RATE, seconds)
     tasks = [
-        asyncio.create_task(_slowly(rig, way))
-        for way, _ in zip(itertools.cycle(_WAYS), range(count), strict=False)
+        asyncio.create_task(_slowly(rig, way, number / count))
+        for way, number in zip(itertools.cycle(_WAYS), range(count), strict=False)
     ]
     try:
         await asyncio.sleep(min(2.0, seconds / 4))
@@ -117,8 +117,12 @@ async def play(bench: Bench) -> list[Row]:
     ]
 
 
-async def _slowly(rig: Rig, way: Callable[[Connection], Awaitable[None]]) -> None:
-    """Be slow; begin again whenever the gateway has had enough."""
+async def _slowly(rig: Rig, way: Callable[[Connection], Awaitable[None]], later: float) -> None:
+    """Be slow; begin again whenever the gateway has had enough.
+
+    They act once a second, each at a moment of its own, as callers who know nothing of each other.
+    """
+    await asyncio.sleep(later)
     while True:
         try:
             connection = await Connection.to(rig.address)
