@@ -7,8 +7,10 @@ from types import TracebackType
 from typing import Any
 
 from service.errors import DeadlineExceeded, Overloaded
-from service.lane import ROUNDS, Jitter, Lane
+from service.lane import Jitter, Lane
 
+# Of pictures, as many as there are threads: one at work, one waiting.
+ROUNDS = 2
 # A picture costs as much as this many megapixels more than it has.
 _EACH = 0.1
 # A JPEG of a tenth of a byte for each pixel. Flat pictures have far less, and sent on purpose they

@@ -224,7 +224,7 @@ def test_a_large_body_is_refused_before_it_comes_when_large_pictures_wait_too_lo
     async def scenario(door: Door) -> None:
         pictures = door.traffics["stn"].pictures
         later = asyncio.get_running_loop().time() + 60
-        for _ in range(6):
+        for _ in range(4):
             pictures.place(1_000_000, 10_000, later).__enter__()
         assert await door.refusal(num_bytes=1001) is Overloaded
         assert await door.refusal(num_bytes=1000) is None

@@ -155,20 +155,20 @@ def test_the_refusal_comes_before_the_body() -> None:
 
 
 def test_large_pictures_are_bounded_by_themselves() -> None:
-    """Three for the one thread; small ones pass them by."""
+    """Two for the one thread; small ones pass them by."""
 
     async def scenario(client: httpx.AsyncClient, app: FastAPI, backend: Stuck) -> None:
         route = f"/warp?theta={IDENTITY}"
         traffic = app.state.admission.traffics["warp"]
         traffic.lane.full = 100
-        taken = [asyncio.ensure_future(client.post(route, content=LARGE)) for _ in range(3)]
+        taken = [asyncio.ensure_future(client.post(route, content=LARGE)) for _ in range(2)]
         async with asyncio.timeout(30):
-            while traffic.pictures.count < 3:  # noqa: ASYNC110
+            while traffic.pictures.count < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         refused = await client.post(route, content=LARGE)
         assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
         taken.append(asyncio.ensure_future(client.post(route, content=SMALL)))
-        await in_progress(app, "warp", 4)
+        await in_progress(app, "warp", 3)
         backend.go.set()
         assert {answer.status_code for answer in await asyncio.gather(*taken)} == {200}
         assert traffic.pictures.count == 0

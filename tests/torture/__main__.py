@@ -45,7 +45,7 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("scripts/torture", description=__doc__)
     add = parser.add_argument
     add("--quick", action="store_true", help="a little of everything, in some two minutes")
-    add("--long", action="store_true", help="also an hour of mixed traffic on each backend")
+    add("--long", action="store_true", help="also an hour of mixed traffic on both")
     add("--only", nargs="+", choices=names, metavar="SCENARIO", help=", ".join(names))
     add("--backend", choices=BACKENDS, help="one of the two alone")
     add("--seed", type=int, default=1, help="of all that is drawn at random")
@@ -66,43 +66,45 @@ async def _play(flags: argparse.Namespace, display: Display) -> list[Row]:
         name, _, number = text.partition("=")
         chosen[name] = type(getattr(sizes, name))(float(number))
     sizes = replace(sizes, **chosen)  # type: ignore[arg-type]
-    scenarios = [*SCENARIOS, LONG] if flags.long or flags.only else list(SCENARIOS)
-    if flags.only:
-        scenarios = [scenario for scenario in scenarios if scenario.name in flags.only]
-    rows: list[Row] = []
-    for backend in [flags.backend] if flags.backend else BACKENDS:
-        with tempfile.TemporaryDirectory() as scratch:
-            bench = Bench(backend, flags.models.resolve(), Path(scratch), sizes, flags.seed)
-            try:
-                for scenario in scenarios:
-                    if backend in scenario.backends:
-                        rows += await _one(scenario, bench, display)
-            finally:
-                bench.close()
+    chosen_names = flags.only or [scenario.name for scenario in SCENARIOS]
+    backends = [flags.backend] if flags.backend else list(BACKENDS)
+    with tempfile.TemporaryDirectory() as scratch:
+        benches = [
+            Bench(backend, flags.models.resolve(), Path(scratch) / backend, sizes, flags.seed)
+            for backend in backends
+        ]
+        rows: list[Row] = []
+        for bench in benches:
+            bench.scratch.mkdir()
+            for scenario in SCENARIOS:
+                if scenario.name in chosen_names and bench.backend in scenario.backends:
+                    rows += await _play_on([bench], scenario, display)
+            bench.close()
+        if flags.long or LONG.name in chosen_names:
+            rows += await _play_on(benches, LONG, display)
     display.table(rows)
     return rows
 
 
-async def _one(scenario: Scenario, bench: Bench, display: Display) -> list[Row]:
-    with display.scenario(scenario.name, bench) as show:
-        try:
-            rows = await scenario.play(bench)
-        except Exception as error:  # a scenario that breaks down is a miss, and the next one runs
-            if os.environ.get("TORTURE_DEBUG"):
-                raise
-            rows = [
-                Row(
-                    scenario.name,
-                    bench.backend,
-                    "",
-                    "the scenario runs to its end",
-                    f"{type(error).__name__}: {error}"[:300],
-                    passed=False,
-                )
-            ]
-            bench.close()
+async def _play_on(benches: Sequence[Bench], scenario: Scenario, display: Display) -> list[Row]:
+    """Play a scenario on all of them at once, and show how far the first one is."""
+    with display.scenario(scenario.name, benches[0]) as show:
+        played = await asyncio.gather(*(_rows_of(scenario, bench) for bench in benches))
+        rows = [row for of_one in played for row in of_one]
         show(rows)
     return rows
+
+
+async def _rows_of(scenario: Scenario, bench: Bench) -> list[Row]:
+    try:
+        return await scenario.play(bench)
+    except Exception as error:  # a scenario that breaks down is a miss, and the next one runs
+        if os.environ.get("TORTURE_DEBUG"):
+            raise
+        bench.close()
+        observed = f"{type(error).__name__}: {error}"[:300]
+        expected = "the scenario runs to its end"
+        return [Row(scenario.name, bench.backend, "", expected, observed, passed=False)]
 
 
 if __name__ == "__main__":

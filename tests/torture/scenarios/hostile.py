@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from service import problems
-from service.lane import ROUNDS
+from service.picture_lane import ROUNDS
 from tests.torture.bench import Bench, Scenario
 from tests.torture.client import Answer, Connection, Lost, get
 from tests.torture.corpus import Hostile, fixed_pictures, fixed_requests, hostile
@@ -55,9 +55,10 @@ async def play(bench: Bench) -> list[Row]:
     first = len(fixed_requests()) + len(fixed_pictures())
     seen = Seen()
     await _send_all(rig, itertools.islice(source, first), seen, bench, count)
-    before = rig.memory()
+    before = await rig.calm_memory()
     await _send_all(rig, source, seen, bench, count)
-    growth = rig.memory() - before
+    after = await rig.calm_memory()
+    growth = after - before
     total = sum(seen.families.values())
     log = "".join(rig.gateway.says)
     crashed = not rig.is_alive() or "Traceback" in log
@@ -78,7 +79,7 @@ async def play(bench: Bench) -> list[Row]:
             bench.backend,
             f"memory over the last {max(0, total - first):,} of them",
             "grows by less than 32 MiB",
-            f"{growth / MIB:+.1f} MiB, to {rig.memory() / MIB:.0f} MiB",
+            f"{growth / MIB:+.1f} MiB, to {after / MIB:.0f} MiB",
             growth < MAX_GROWTH,
         ),
     ]

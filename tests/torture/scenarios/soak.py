@@ -15,8 +15,10 @@ from tests.torture.scenarios.hostile import fault_of
 from tests.torture.table import Row
 
 _MIB = 1024 * 1024
-# A second, so that an hour of it leaves the machine to others.
-_RATE = 50.0
+# Normal requests a second: few enough that an hour of it leaves the machine to others.
+_RATE = 10.0
+# Between two hostile inputs, and between two callers who hang up.
+_HOSTILE_SECONDS, _HANG_UP_SECONDS = 0.1, 0.2
 _ROUNDS = 60
 
 
@@ -85,7 +87,7 @@ async def _throw(
                 connection.hang_up()
             if fault:
                 faults.append(f"{one.family}: {fault}")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_HOSTILE_SECONDS)
 
 
 async def _hang_up(rig: Rig, seed: int, stop: asyncio.Event) -> None:
@@ -93,7 +95,7 @@ async def _hang_up(rig: Rig, seed: int, stop: asyncio.Event) -> None:
     requests = digit_requests()
     while not stop.is_set():
         await hang_up_once(rig, rng.choice(requests), rng)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(_HANG_UP_SECONDS)
 
 
 SCENARIO = Scenario("soak", play)
