@@ -151,6 +151,8 @@ class Edge:
             context.bytes_sent = 0 if scope["method"] == "HEAD" else len(body)
             self._end(scope, context)
             return status, headers, body
+        except Exception as error:  # the application answers for it
+            scope[_ANSWERING] = partial(_fail, error)
         return None
 
     async def _edge(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -290,3 +292,7 @@ class Edge:
 async def _answer_preflight(headers: Headers, scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _fail(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    raise error

@@ -121,6 +121,24 @@ def test_a_request_passes_its_steps_in_order(refused: Sequence[str], steps: list
     asked(work)
 
 
+def test_a_faulty_guard_is_a_fault_of_the_gateway() -> None:
+    """It is answered, and its end told, as any other."""
+
+    def divide(scope: Any, context: RequestContext) -> None:
+        raise ZeroDivisionError
+
+    async def work(client: httpx.AsyncClient, app: Gateway) -> None:
+        recorder = Recorder()
+        recorder.put_into(app)
+        app.edge.guards.append(divide)
+        answer = await client.get("/models")
+
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert recorder.steps == ["guard", "observe"]
+
+    asked(work)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "steps"),
     [
