@@ -43,7 +43,8 @@ class Version:
         self.state = "LOADING"
         try:
             self.model = SavedModel(folder)
-        except (tf.errors.OpError, OSError) as error:
+        except (tf.errors.OpError, OSError, ValueError) as error:
+            # The last of them when files go meanwhile.
             self.fail(getattr(error, "error_code", tf.errors.UNKNOWN), str(error))
             return
         if parameters is not None:

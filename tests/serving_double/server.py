@@ -1,6 +1,7 @@
 """The server put together."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +25,7 @@ from tests.serving_double.servables import Servables
 from tests.serving_double.services import ModelService, PredictionService
 
 _LARGEST_MESSAGE = 2**31 - 1
+_PORT_SECONDS = 60.0
 _MORE_THREADS = 32  # To say that there are too many calls, and for the control service.
 
 
@@ -144,7 +146,18 @@ class ServingDouble:
             return self._server.add_secure_port(address, credentials)
         if options.socket:
             self._server.add_insecure_port(f"unix:{options.socket}")
-        return self._server.add_insecure_port(address)
+        return self._port_again(address)
+
+    def _port_again(self, address: str) -> int:
+        """Take the port; wait for it where an outgoing connection of somebody has it just now."""
+        end = time.monotonic() + _PORT_SECONDS
+        while True:
+            try:
+                return self._server.add_insecure_port(address)
+            except RuntimeError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.1)
 
     def _read_config_again(self) -> None:
         assert self._options.config_file is not None

@@ -1,7 +1,9 @@
 """The double as a process: started, steered, killed, started again, stopped."""
 
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import grpc
@@ -62,8 +64,16 @@ def test_a_process_lives_dies_and_comes_back(servable: Path) -> None:
         assert not double.is_running()
         assert code(address) == grpc.StatusCode.UNAVAILABLE
 
-        # It comes back where it was, and ends when asked to.
-        double.start()
+        # It comes back where it was, though somebody has the port just then; it ends when asked to.
+        double.prepare()
+        host, port = address.split(":")
+        with socket.socket() as somebody:
+            somebody.bind((host, int(port)))
+            starting = threading.Thread(target=double.start)
+            starting.start()
+            starting.join(timeout=1)
+            assert starting.is_alive()
+        starting.join()
         assert double.address == address
         assert ask(address) == 3
         assert double.stop() == 0

@@ -11,6 +11,7 @@ import pytest
 from tests.serving_double.client import Client, eventually
 from tests.serving_double.conftest import Serve
 from tests.serving_double.refusals import Refusal
+from tests.versions import SHIPPED_FOLDER
 
 IMAGES = {"images": np.zeros((1, 2, 2), np.uint8)}
 
@@ -87,6 +88,21 @@ def test_a_version_that_does_not_load_ends_with_the_reason(serve: Serve, servabl
     assert status.error_code != 0
     assert "SavedModel" in status.error_message
     assert answering(client) == 3
+
+
+def test_a_version_whose_files_go_while_it_loads_ends_and_the_folder_is_followed_on(
+    serve: Serve, servable: Path, tiny_version: Path
+) -> None:
+    client = serve()
+    half_gone = servable / ".4"
+    shutil.copytree(SHIPPED_FOLDER, half_gone)
+    shutil.rmtree(half_gone / "variables")
+
+    half_gone.rename(servable / "4")
+    eventually(lambda: client.states().get(4) == "END")
+    put(tiny_version, servable / "5")
+
+    eventually(lambda: client.states().get(5) == "AVAILABLE")
 
 
 def test_a_label_names_a_version(serve: Serve) -> None:
