@@ -24,7 +24,6 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import problems
 from service.bodies import BodyMemory, is_body_coming
 from service.browsers import SECURITY_HEADERS, Cors, Headers
 from service.context import RequestContext, context_of, read_context
@@ -185,24 +184,18 @@ class Edge:
         finally:
             self._end(scope, context)
 
-    def refuse(self, error: ServiceError) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    def refuse(self, error: ServiceError) -> tuple[int, Headers, bytes]:
         """Return status, headers and body for what was refused before it was a request.
 
         Openers and observers are told, with a scope that has an empty method and path.
         """
-        scope = {"type": "http", "method": "", "path": "", "headers": []}
-        context = read_context([], 0, 0)
-        for tell in self.openers:
-            tell(scope, context)
-        status, headers, body = problems.answer(error, "", context.request_id)
-        context.status, context.error_code, context.bytes_sent = status, error.code, len(body)
-        if status >= 500:
-            context.failure = error.detail
-        for observe in self.observers:
-            observe(scope, context)
-        raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-        closing = [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
-        return status, [*raw, *context.headers(), *SECURITY_HEADERS, *closing], body
+        scope: Scope = {"type": "http", "method": "", "path": "", "headers": []}
+        context = self._begin(scope)
+        status, headers, body = problem_answer(error, scope)
+        context.status, context.bytes_sent = status, len(body)
+        self._end(scope, context)
+        closing = (b"connection", b"close")
+        return status, [*headers, *context.headers(), *SECURITY_HEADERS, closing], body
 
     def _begin(self, scope: Scope) -> RequestContext:
         context: RequestContext = read_context(

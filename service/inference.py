@@ -36,7 +36,7 @@ from service.telemetry.tracer import PassOn, Tracer
 from service.together import all_or_none
 
 # A server may tell of a version for some milliseconds after it has put it away.
-_LOOK_AGAIN_AFTER_SECONDS = (0.0, 0.02, 0.05, 0.1, 0.2)
+_LOOK_AGAIN_AFTER_SECONDS = (0.0, 0.02, 0.05, 0.1)
 
 Result = TypeVar("Result")
 
@@ -227,16 +227,17 @@ class Inference:
         selector: Selector,
         work: Callable[[Model], Awaitable[Result]],
     ) -> Result:
-        for pause in _LOOK_AGAIN_AFTER_SECONDS:
+        for pause in (None, *_LOOK_AGAIN_AFTER_SECONDS):
+            if pause is not None:
+                # The server changed its versions a moment ago: use what it has now.
+                await asyncio.sleep(pause)
+                servable.forget_labels()
+                await self._catalogue.refresh()
             try:
                 return await work(await servable.choose(selector))
             except UnknownVersion:
                 if selector.version is not None:
                     raise
-            # The server changed its versions a moment ago: look again, and use what it has now.
-            await asyncio.sleep(pause)
-            servable.forget_labels()
-            await self._catalogue.refresh()
         raise NotReady(
             f"the model server keeps changing the versions of {servable.name}; try again"
         )

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 import tempfile
@@ -66,21 +67,22 @@ async def _play(flags: argparse.Namespace, display: Display) -> list[Row]:
         name, _, number = text.partition("=")
         chosen[name] = type(getattr(sizes, name))(float(number))
     sizes = replace(sizes, **chosen)  # type: ignore[arg-type]
-    chosen_names = flags.only or [scenario.name for scenario in SCENARIOS]
-    backends = [flags.backend] if flags.backend else list(BACKENDS)
-    with tempfile.TemporaryDirectory() as scratch:
-        benches = [
-            Bench(backend, flags.models.resolve(), Path(scratch) / backend, sizes, flags.seed)
-            for backend in backends
-        ]
-        rows: list[Row] = []
+    names = flags.only or [scenario.name for scenario in SCENARIOS]
+    rows: list[Row] = []
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        benches = []
+        for backend in [flags.backend] if flags.backend else BACKENDS:
+            (scratch / backend).mkdir()
+            bench = Bench(backend, flags.models.resolve(), scratch / backend, sizes, flags.seed)
+            stack.callback(bench.close)
+            benches.append(bench)
         for bench in benches:
-            bench.scratch.mkdir()
             for scenario in SCENARIOS:
-                if scenario.name in chosen_names and bench.backend in scenario.backends:
+                if scenario.name in names and bench.backend in scenario.backends:
                     rows += await _play_on([bench], scenario, display)
             bench.close()
-        if flags.long or LONG.name in chosen_names:
+        if flags.long or LONG.name in names:
             rows += await _play_on(benches, LONG, display)
     display.table(rows)
     return rows
