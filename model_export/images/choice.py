@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from model_export.images.reading import PictureSpec, UnreadablePictureError, read_picture
+from model_export.images.reading import (
+    PictureSpec,
+    UnreadablePictureError,
+    read_picture,
+    read_size,
+)
 
 SIZES = (28, 32, 48, 64, 96, 128)
 _NUM_LOOKED_AT = 300
@@ -31,10 +35,9 @@ def choose_spec(
     sides, coloured, borders = [], False, []
     for path in dict.fromkeys(some):
         try:
-            with Image.open(path) as picture:
-                sides.append(min(picture.size))
             probe = read_picture(path, _PROBE).astype(int)
-        except (UnreadablePictureError, OSError):
+            sides.append(min(read_size(path)))
+        except UnreadablePictureError:
             continue
         coloured = coloured or bool(np.ptp(probe, axis=2).max() > 24)
         inside = probe[probe.any(axis=(1, 2))][:, probe.any(axis=(0, 2))]

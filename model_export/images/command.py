@@ -92,12 +92,12 @@ def _is_begun(run: Path) -> bool:
 
 
 def _prepare(folder: Path, run: Path, config: ImageConfig, options: Namespace) -> Prepared:
-    if (run / INDEX).is_file():
-        return open_prepared(run)
     listing = list_pictures(folder)
+    if (run / INDEX).is_file():
+        return _as_begun(run, listing, options)
     spec = choose_spec(listing.paths, options.size, options.channels)
     shares = config.validation_share, config.test_share
-    prepared = prepare(listing, folder, spec, run, shares)
+    prepared = prepare(listing, spec, run, shares)
     counts = [len(prepared.part(number)) for number in (TRAIN, VALIDATION, TEST, LEFT_OUT)]
     sys.stdout.write(
         f"{len(prepared.labels)} classes, {sum(counts[:3]):,} pictures as {spec.width} x "
@@ -111,6 +111,23 @@ def _prepare(folder: Path, run: Path, config: ImageConfig, options: Namespace) -
     return prepared
 
 
+def _as_begun(run: Path, listing: Listing, options: Namespace) -> Prepared:
+    """Return the pictures that a run was begun with, if they are those that are asked for now."""
+    prepared = open_prepared(run)
+    wanted = options.size or prepared.spec.width, options.channels or prepared.spec.channels
+    if wanted != (prepared.spec.width, prepared.spec.channels):
+        raise ValueError(
+            f"{run} was begun with --size {prepared.spec.width} --channels "
+            f"{prepared.spec.channels}; name another folder, or go on with these"
+        )
+    if prepared.source != listing.digest():
+        raise ValueError(
+            f"{run} was begun with other pictures than {listing.root} holds now "
+            f"({len(listing.paths):,} files); name another folder to train on these"
+        )
+    return prepared
+
+
 def _all_of(folder: Path, asked: AskedClassifier, temporary: Path) -> Prepared:
     """Read a folder's pictures as a classifier takes them, with its numbers for the classes."""
     listing = list_pictures(folder)
@@ -121,5 +138,5 @@ def _all_of(folder: Path, asked: AskedClassifier, temporary: Path) -> Prepared:
         )
     numbers = [asked.labels.index(label) for label in listing.labels]
     classes = tuple(numbers[number] for number in listing.classes)
-    known = Listing(asked.labels, listing.paths, classes)
-    return prepare(known, folder, asked.spec, temporary, (0.0, 0.0), least=0)
+    known = Listing(folder, asked.labels, listing.paths, classes)
+    return prepare(known, asked.spec, temporary, (0.0, 0.0), least=0)

@@ -1,5 +1,6 @@
 """A folder of labelled pictures: one folder for each class, as deep as it likes."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,29 @@ class Listing:
     """What lies in a folder of pictures.
 
     Attributes:
-        labels: the classes, in alphabetical order: the names of the folders.
+        root: the folder.
+        labels: the classes, in alphabetical order: the names of the folders in it.
         paths: of all pictures.
         classes: the number of each one's class.
     """
 
+    root: Path
     labels: tuple[str, ...]
     paths: tuple[Path, ...]
     classes: tuple[int, ...]
+
+    def relative(self, path: Path) -> str:
+        """Name a picture as seen from the folder."""
+        return str(path.relative_to(self.root))
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the pictures' names and sizes: another one means other pictures."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            digest.update(
+                f"{self.relative(path)}\0{path.stat().st_size}\0".encode(errors="surrogateescape")
+            )
+        return digest.hexdigest()
 
 
 def list_pictures(folder: Path) -> Listing:
@@ -45,7 +61,7 @@ def list_pictures(folder: Path) -> Listing:
             f"{folder} holds {len(labels)} folders with pictures; a classifier needs at least two: "
             f"one folder for each class, named after it, such as {folder}/cat/1.jpg"
         )
-    return Listing(tuple(labels), tuple(paths), tuple(classes))
+    return Listing(folder, tuple(labels), tuple(paths), tuple(classes))
 
 
 def _pictures(folder: Path) -> Iterator[Path]:

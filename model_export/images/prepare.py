@@ -30,6 +30,7 @@ class Prepared:
         classes: int32 `(num,)`.
         parts: int8 `(num,)`, see `split_by_content`.
         num_skipped: files that could not be read.
+        source: digest of the listing that they were read from.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class Prepared:
     classes: np.ndarray
     parts: np.ndarray
     num_skipped: int
+    source: str
 
     def part(self, number: int) -> np.ndarray:
         """Return the indices of the pictures of a part."""
@@ -61,7 +63,6 @@ class Prepared:
 
 def prepare(
     listing: Listing,
-    root: Path,
     spec: PictureSpec,
     folder: Path,
     shares: tuple[float, float] = (0.15, 0.15),
@@ -73,7 +74,6 @@ def prepare(
 
     Args:
         listing: what there is.
-        root: the folder of pictures, that paths are told from.
         spec: what every picture becomes.
         folder: the run folder.
         shares: of each class for validation and for the test.
@@ -100,19 +100,25 @@ def prepare(
     paths = [listing.paths[index] for index in kept]
     doubtful = "the same picture lies in another class"
     skipped += [(paths[i], doubtful) for i in np.flatnonzero(parts == LEFT_OUT)]
-    lines = [f"{path.relative_to(root)}\t{' '.join(reason.split())}" for path, reason in skipped]
+    lines = [f"{listing.relative(path)}\t{' '.join(reason.split())}" for path, reason in skipped]
     (folder / SKIPPED).write_text("\n".join(["file\twhy", *lines]) + "\n")
     _refuse_small_classes(listing.labels, classes[parts != LEFT_OUT], least, num_unreadable, folder)
     prepared = Prepared(
         folder,
         listing.labels,
         spec,
-        np.array([str(path.relative_to(root)) for path in paths]),
+        np.array([listing.relative(path) for path in paths]),
         classes,
         parts,
         len(skipped),
+        listing.digest(),
     )
-    notes = {"labels": listing.labels, "spec": asdict(spec), "num_skipped": len(skipped)}
+    notes = {
+        "labels": listing.labels,
+        "spec": asdict(spec),
+        "num_skipped": len(skipped),
+        "source": prepared.source,
+    }
     # Last, and in one go: with it, the pictures are whole.
     part = folder / f".part-{INDEX}"
     with part.open("wb") as out:
@@ -141,6 +147,7 @@ def open_prepared(folder: Path) -> Prepared:
             stored["classes"],
             stored["parts"],
             notes["num_skipped"],
+            notes["source"],
         )
 
 

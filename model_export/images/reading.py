@@ -1,6 +1,8 @@
 """One picture file: decoded, upright, and laid on the network's input as the gateway lays it."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,21 +58,14 @@ def read_picture(path: Path, spec: PictureSpec) -> np.ndarray:
         UnreadablePictureError: the file is broken, or no picture, or too large.
     """
     mode = "L" if spec.channels == 1 else "RGB"
-    try:
-        with Image.open(path) as picture:
-            if math.prod(picture.size) > MAX_PIXELS:
-                raise UnreadablePictureError(f"{picture.width} x {picture.height} is too large")
-            width, height = _upright_size(picture)
-            fitted = fitted_size((width, height), spec)
-            if picture.format == "JPEG":
-                scale = _JPEG_OVERSAMPLING * max(fitted[0] / width, fitted[1] / height)
-                picture.draft(mode, tuple(math.ceil(side * scale) for side in picture.size))  # type: ignore[arg-type]
-            upright = ImageOps.exif_transpose(picture)
-            flat = _flatten(upright, mode, spec.background)
-    except UnreadablePictureError:
-        raise
-    except Exception as error:  # Pillow raises many kinds on broken files
-        raise UnreadablePictureError(f"{type(error).__name__}: {error}") from error
+    with _opened(path) as picture:
+        width, height = _upright_size(picture)
+        fitted = fitted_size((width, height), spec)
+        if picture.format == "JPEG":
+            scale = _JPEG_OVERSAMPLING * max(fitted[0] / width, fitted[1] / height)
+            picture.draft(mode, tuple(math.ceil(side * scale) for side in picture.size))  # type: ignore[arg-type]
+        upright = ImageOps.exif_transpose(picture)
+        flat = _flatten(upright, mode, spec.background)
     if flat.size != fitted:
         flat = flat.resize(fitted, Image.Resampling.BILINEAR, reducing_gap=3.0)
     canvas = np.full(spec.shape, spec.background, np.uint8)
@@ -80,11 +75,34 @@ def read_picture(path: Path, spec: PictureSpec) -> np.ndarray:
     return canvas
 
 
+def read_size(path: Path) -> tuple[int, int]:
+    """Return the `(width, height)` of a picture as it is stored.
+
+    Raises:
+        UnreadablePictureError: the file is broken, or no picture, or too large.
+    """
+    with _opened(path) as picture:
+        return picture.size
+
+
 def fitted_size(size: tuple[int, int], spec: PictureSpec) -> tuple[int, int]:
     """Return the `(width, height)` at which a picture fills the input as far as it can."""
     width, height = size
     scale = min(spec.width / width, spec.height / height)
     return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as picture:
+            if math.prod(picture.size) > MAX_PIXELS:
+                raise UnreadablePictureError(f"{picture.width} x {picture.height} is too large")
+            yield picture
+    except UnreadablePictureError:
+        raise
+    except Exception as error:  # Pillow raises many kinds on broken files
+        raise UnreadablePictureError(f"{type(error).__name__}: {error}") from error
 
 
 def _upright_size(picture: Image.Image) -> tuple[int, int]:

@@ -39,6 +39,6 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory, bars: Path) -> Prepared:
     """A run that has gone to its end."""
     folder = tmp_path_factory.mktemp("runs") / "bars"
-    prepared = prepare(list_pictures(bars), bars, SPEC, folder)
+    prepared = prepare(list_pictures(bars), SPEC, folder)
     train_on_pictures(prepared, TINY)
     return prepared

@@ -16,7 +16,7 @@ from tests.model_export.images.conftest import SPEC, draw_bars
 
 
 def read(folder: Path, run: Path) -> Prepared:
-    return prepare(list_pictures(folder), folder, SPEC, run)
+    return prepare(list_pictures(folder), SPEC, run)
 
 
 def test_labels_are_the_folders_names_and_pictures_may_lie_deeper(tmp_path: Path) -> None:

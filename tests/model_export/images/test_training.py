@@ -15,7 +15,7 @@ from model_export.images.config import ImageConfig
 from model_export.images.prepare import INDEX, PIXELS, Prepared, open_prepared
 from model_export.images.readings import Readings
 from model_export.images.training import STATE, train_on_pictures
-from tests.model_export.images.conftest import TINY
+from tests.model_export.images.conftest import TINY, draw_bars
 from tests.model_export.killer import Killed, Killer
 
 
@@ -125,6 +125,25 @@ def test_from_a_folder_to_a_checked_export_with_labels_in_words(
         assert "lying" in text
         assert text.count("data:image/png;base64,") >= 3
         assert "http" not in text, "a page that needs nothing from elsewhere"
+
+
+def test_a_run_does_not_go_on_with_other_pictures_or_another_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars, run = draw_bars(tmp_path / "bars", 6), tmp_path / "run"
+    again = ["train", "--images", str(bars), "--run", str(run), "--epochs", "1"]
+
+    first = main(again)
+    capsys.readouterr()
+    statuses = [main([*again, "--size", "28"]), main([*again, "--size", "32"])]
+    (bars / "lying" / "more.png").write_bytes((bars / "standing" / "000.png").read_bytes())
+    statuses.append(main(again))
+
+    errors = capsys.readouterr().err
+    assert (first, *statuses) == (0, 0, 2, 2)
+    assert "was begun with --size 28 --channels 1;" in errors
+    assert "was begun with other pictures than" in errors
+    assert "(13 files)" in errors
 
 
 def test_options_of_digits_and_pictures_do_not_mix(

@@ -1,0 +1,1 @@
+"""Memory that training on pictures takes."""
