@@ -13,7 +13,8 @@ from model_export.data import load_digits
 from model_export.evaluate import Evaluation, TestError
 from model_export.evaluate import evaluate as evaluate_classifier
 from model_export.export import export_classifier, export_subject, export_warp
-from model_export.images.command import evaluate_images, train_images
+from model_export.images.command import train_images
+from model_export.images.evaluation import evaluate_images
 from model_export.images.subjects import is_run_on_pictures, pictures_subject
 from model_export.keras_classifier import open_keras_classifier
 from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
@@ -134,7 +135,15 @@ def _subject(options: Namespace) -> Subject | None:
                 line.strip() for line in options.labels.read_text().splitlines() if line.strip()
             ]
         return open_keras_classifier(options.keras, labels, options.input_range, options.polarity)
-    return pictures_subject(options.run) if is_run_on_pictures(options.run) else None
+    if not is_run_on_pictures(options.run):
+        return None
+    subject = pictures_subject(options.run)
+    if "test_errors" not in subject.facts:
+        sys.stderr.write(
+            f"stn-model: warning: the training of {options.run} has not come to its end; the card "
+            "will say nothing of its error\n"
+        )
+    return subject
 
 
 def _say_evaluation(evaluation: Evaluation) -> None:

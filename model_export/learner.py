@@ -1,5 +1,6 @@
 """A network that learns: its optimizers, its averaged weights, and how it goes on after a kill."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from model_export.averaging import AveragedWeights
 from model_export.pacing import PacedOptimizer
-from model_export.training_state import restore_state, save_state
+from model_export.training_state import read_notes, restore_state, save_state
 
 Row = dict[str, float]
 
@@ -70,21 +71,31 @@ class Course:
         self._path, self._learner, self._settings = path, learner, settings
         self.history: list[Row] = []
         if path.is_file():
-            notes = restore_state(path, learner.variables)
+            notes = read_notes(path)
             before = notes["settings"]
             if different := [name for name in settings if before.get(name) != settings[name]]:
                 raise ValueError(
                     f"{path.parent} was begun with other settings ({', '.join(different)}); name "
                     "another folder, or go on with the old ones"
                 )
+            restore_state(path, learner.variables)
             self.history = list(notes["history"])
 
     @contextmanager
     def epoch(self) -> Iterator[Row]:
-        """Give a row to fill; at the end it gets its CPU minutes, and everything is written."""
+        """Give a row to fill; at the end it gets its CPU minutes, and everything is written.
+
+        Raises:
+            ValueError: the loss is no number any more.
+        """
         row: Row = {"epoch": len(self.history) + 1}
         started = time.process_time()
         yield row
+        if not math.isfinite(row["loss"]):
+            raise ValueError(
+                f"the training diverged in epoch {row['epoch']:.0f}: its loss is {row['loss']}. "
+                "Begin another run with a lower learning rate"
+            )
         minutes = (time.process_time() - started) / 60
         row["cpu_minutes"] = minutes + (self.history[-1]["cpu_minutes"] if self.history else 0)
         self.history.append(row)

@@ -125,7 +125,10 @@ def _check_signature(model: SessionModel, folder: Path) -> None:
         )
     shape = [d.size for d in model.signatures["predict"].inputs["images"].tensor_shape.dim]
     if shape[1:] != [CANVAS, CANVAS, 1]:
-        raise ValueError(f"{folder} takes images {shape}, not {[-1, CANVAS, CANVAS, 1]}")
+        raise ValueError(
+            f"{folder} takes images {shape}, and digits are {[-1, CANVAS, CANVAS, 1]}; name "
+            "pictures for it with --images DIR"
+        )
 
 
 def _in_batches(call: Callable[[Any], dict[str, np.ndarray]]) -> Predictor:

@@ -1,5 +1,7 @@
 """What a person sees while a model trains: a live bar, or a line for each epoch."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -93,6 +95,14 @@ class BarProgress(LineProgress):
 def training_progress(console: Console) -> LineProgress:
     """Return a bar where there is a terminal, and lines where there is none."""
     return BarProgress(console) if console.is_terminal else LineProgress(console)
+
+
+@contextmanager
+def reading_progress(console: Console, num_files: int) -> Iterator[Callable[[], None]]:
+    """Draw a bar where there is a terminal; gives what is to be called for each file."""
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading", total=num_files)
+        yield lambda: progress.advance(task)
 
 
 def figures(row: Row) -> str:

@@ -12,7 +12,8 @@ from model_export.serving_cli import Commands, Formatter
 _HELP = {
     "recipe": "how digits are drawn: rts, or robust: some of them also with any pen, larger and "
     "smaller, turned further, and on grey paper",
-    "epochs": "passes over the training pictures, each time distorted anew",
+    "epochs": "passes over the training pictures, each time distorted anew; with --images at least "
+    "20 batches each, however few pictures there are",
     "batch_size": "pictures per step",
     "learning_rate": "peak rate, after a linear warm-up and before a cosine to zero",
     "localizer_rate": "factor on that rate for the localization network; at 1.0 it can die",
@@ -56,8 +57,8 @@ Killed at any moment, the same command goes on from the last epoch, and ends whe
 ended.
 
 With --images DIR, DIR has a folder for each class, named after it. Pictures may have any size,
-colour or grey, and are turned as their EXIF says; broken files are listed in RUN/skipped.tsv. They
-are split by their content, so that no copy of a training picture is tested on. RUN/report.html
+colour or grey, and are turned as their EXIF says; what is no picture is listed in RUN/skipped.tsv.
+They are split by their content, so that no copy of a training picture is tested on. RUN/report.html
 says how good the classifier is and what it looked at.""",
         epilog="""\
 examples:

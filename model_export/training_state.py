@@ -32,8 +32,19 @@ def save_state(path: Path, groups: Mapping[str, Variables], notes: dict[str, Any
     part.replace(path)
 
 
-def restore_state(path: Path, groups: Mapping[str, Variables]) -> dict[str, Any]:
-    """Put what `save_state` wrote into the variables, and return the notes.
+def read_notes(path: Path) -> dict[str, Any]:
+    """Return the notes beside a state.
+
+    Raises:
+        FileNotFoundError: there is no state.
+    """
+    with np.load(path, allow_pickle=False) as stored:
+        notes: dict[str, Any] = json.loads(str(stored[_NOTES]))
+        return notes
+
+
+def restore_state(path: Path, groups: Mapping[str, Variables]) -> None:
+    """Put what `save_state` wrote into the variables.
 
     Raises:
         FileNotFoundError: there is no state.
@@ -52,5 +63,3 @@ def restore_state(path: Path, groups: Mapping[str, Variables]) -> dict[str, Any]
                         f"{values.shape}, not {tuple(variable.shape)}; start in another folder"
                     )
                 variable.assign(values)
-        notes: dict[str, Any] = json.loads(str(stored[_NOTES]))
-        return notes

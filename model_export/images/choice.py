@@ -8,6 +8,7 @@ import numpy as np
 from model_export.images.reading import (
     PictureSpec,
     UnreadablePictureError,
+    fitted_size,
     read_picture,
     read_size,
 )
@@ -35,16 +36,23 @@ def choose_spec(
     sides, coloured, borders = [], False, []
     for path in dict.fromkeys(some):
         try:
+            size_found = read_size(path)
             probe = read_picture(path, _PROBE).astype(int)
-            sides.append(min(read_size(path)))
         except UnreadablePictureError:
             continue
+        sides.append(min(size_found))
         coloured = coloured or bool(np.ptp(probe, axis=2).max() > 24)
-        inside = probe[probe.any(axis=(1, 2))][:, probe.any(axis=(0, 2))]
-        if inside.size:
-            edges = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
-            borders.append(float(np.median(np.concatenate(edges))))
+        borders.append(_border(probe, fitted_size(size_found, _PROBE)))
     shorter = float(np.median(sides)) if sides else SIZES[0]
     side = size or max([one for one in SIZES if one <= shorter], default=SIZES[0])
     light = bool(borders) and float(np.median(borders)) > 127
     return PictureSpec(side, side, channels or (3 if coloured else 1), 255 if light else 0)
+
+
+def _border(probe: np.ndarray, fitted: tuple[int, int]) -> float:
+    """Return the median of the outermost pixels, within the probe's margins."""
+    (width, height), side = fitted, len(probe)
+    top, left = (side - height) // 2, (side - width) // 2
+    inside = probe[top : top + height, left : left + width]
+    edges = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
+    return float(np.median(np.concatenate(edges)))

@@ -1,12 +1,11 @@
-"""`stn-model train --images` and `stn-model evaluate --images`."""
+"""`stn-model train --images`."""
 
 import json
 import sys
 from argparse import Namespace
+from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import numpy as np
 from rich.console import Console
 
 from model_export.config import given_settings
@@ -14,15 +13,15 @@ from model_export.images.choice import choose_spec
 from model_export.images.config import ImageConfig
 from model_export.images.folder import Listing, list_pictures
 from model_export.images.prepare import INDEX, SKIPPED, Prepared, open_prepared, prepare
-from model_export.images.readings import Readings, read_pictures
-from model_export.images.report import write_report
+from model_export.images.readings import read_pictures
+from model_export.images.report import REPORT, say_readings, write_report
 from model_export.images.split import LEFT_OUT, TEST, TRAIN, VALIDATION
-from model_export.images.subjects import AskedClassifier, is_run_on_pictures, open_asked
 from model_export.images.training import CONFIG, KIND, METRICS, train_on_pictures
 from model_export.predictors import keras_predictor, load_classifier
-from model_export.progress import training_progress
+from model_export.progress import reading_progress, training_progress
 
-REPORT = "report.html"
+SIZES = (16, 512)
+_NUM_NAMED = 20
 
 
 def train_images(options: Namespace) -> None:
@@ -48,41 +47,7 @@ def train_images(options: Namespace) -> None:
     )
     title = f"{options.images.name}: {len(prepared.labels)} classes"
     write_report(run / REPORT, title, readings, prepared, test, predict, config.transform, history)
-    say_readings(readings, run / REPORT)
-
-
-def evaluate_images(options: Namespace) -> None:
-    """Report on a classifier asked about a folder of pictures, or about its own test pictures."""
-    with open_asked(options.model) as asked, TemporaryDirectory() as temporary:
-        if options.images is None:
-            prepared = open_prepared(options.model)
-            indices = prepared.part(TEST)
-        else:
-            prepared = _all_of(options.images, asked, Path(temporary))
-            indices = np.arange(len(prepared.classes))
-        readings = read_pictures(asked.predict, prepared, indices)
-        report = options.report
-        if report is None and is_run_on_pictures(options.model):
-            report = options.model / REPORT
-        if options.json:
-            sys.stdout.write(json.dumps(readings.as_dict(), indent=1) + "\n")
-        if report is not None:
-            title = f"{options.model} on {options.images or 'its test pictures'}"
-            write_report(report, title, readings, prepared, indices, asked.predict, asked.transform)
-        if not options.json:
-            say_readings(readings, report)
-
-
-def say_readings(readings: Readings, report: Path | None) -> None:
-    """Say the accuracy, and where the rest is written."""
-    low, high = readings.accuracy_interval
-    num_right = len(readings.classes) - readings.num_wrong
-    sys.stdout.write(
-        f"test: {num_right:,} of {len(readings.classes):,} right, {readings.accuracy:.1%} (95 % "
-        f"interval {low:.1%} to {high:.1%})\n"
-    )
-    if report is not None:
-        sys.stdout.write(f"{report}: the whole report\n")
+    say_readings("test", readings, run / REPORT)
 
 
 def _is_begun(run: Path) -> bool:
@@ -92,33 +57,49 @@ def _is_begun(run: Path) -> bool:
 
 
 def _prepare(folder: Path, run: Path, config: ImageConfig, options: Namespace) -> Prepared:
+    if options.size is not None and not SIZES[0] <= options.size <= SIZES[1]:
+        raise ValueError(f"size must lie between {SIZES[0]} and {SIZES[1]}; got {options.size}")
+    shares = config.validation_share, config.test_share
     listing = list_pictures(folder)
     if (run / INDEX).is_file():
-        return _as_begun(run, listing, options)
+        return _as_begun(run, listing, options, shares)
     spec = choose_spec(listing.paths, options.size, options.channels)
-    shares = config.validation_share, config.test_share
-    prepared = prepare(listing, spec, run, shares)
-    counts = [len(prepared.part(number)) for number in (TRAIN, VALIDATION, TEST, LEFT_OUT)]
+    with reading_progress(Console(stderr=True), len(listing.paths)) as told:
+        prepared = prepare(listing, spec, run, shares, told=told)
+    counts = [len(prepared.part(number)) for number in (TRAIN, VALIDATION, TEST)]
     sys.stdout.write(
-        f"{len(prepared.labels)} classes, {sum(counts[:3]):,} pictures as {spec.width} x "
+        f"{len(prepared.labels)} classes, {sum(counts):,} pictures as {spec.width} x "
         f"{spec.height} {'grey' if spec.channels == 1 else 'colour'}, "
         f"{spec.polarity.replace('_', ' ')}: {counts[0]:,} to train on, {counts[1]:,} to choose "
-        f"the epoch by, {counts[2]:,} for the test\n"
+        f"the epoch by, {counts[2]:,} for the test\n{_class_counts(prepared)}\n"
     )
-    if prepared.num_skipped:
-        sys.stdout.write(f"{prepared.num_skipped:,} files were left out: {run / SKIPPED}\n")
+    if prepared.skipped:
+        sys.stdout.write(f"{len(prepared.skipped):,} files were left out: {run / SKIPPED}\n")
     sys.stdout.flush()
     return prepared
 
 
-def _as_begun(run: Path, listing: Listing, options: Namespace) -> Prepared:
+def _class_counts(prepared: Prepared) -> str:
+    """Name the classes with their pictures: those with the most, if there are many."""
+    counts = Counter(prepared.classes[prepared.parts != LEFT_OUT].tolist())
+    told = [f"{prepared.labels[number]} {n:,}" for number, n in counts.most_common(_NUM_NAMED)]
+    rest = len(prepared.labels) - len(told)
+    if rest:
+        told.append(f"and {rest} with at most {counts.most_common()[_NUM_NAMED][1]:,} each")
+    return ", ".join(told)
+
+
+def _as_begun(
+    run: Path, listing: Listing, options: Namespace, shares: tuple[float, float]
+) -> Prepared:
     """Return the pictures that a run was begun with, if they are those that are asked for now."""
     prepared = open_prepared(run)
-    wanted = options.size or prepared.spec.width, options.channels or prepared.spec.channels
-    if wanted != (prepared.spec.width, prepared.spec.channels):
+    spec = prepared.spec
+    begun = (spec.width, spec.channels, *prepared.shares)
+    if begun != (options.size or spec.width, options.channels or spec.channels, *shares):
         raise ValueError(
-            f"{run} was begun with --size {prepared.spec.width} --channels "
-            f"{prepared.spec.channels}; name another folder, or go on with these"
+            f"{run} was begun with --size {begun[0]} --channels {begun[1]} --validation-share "
+            f"{begun[2]} --test-share {begun[3]}; name another folder, or go on with these"
         )
     if prepared.source != listing.digest():
         raise ValueError(
@@ -126,17 +107,3 @@ def _as_begun(run: Path, listing: Listing, options: Namespace) -> Prepared:
             f"({len(listing.paths):,} files); name another folder to train on these"
         )
     return prepared
-
-
-def _all_of(folder: Path, asked: AskedClassifier, temporary: Path) -> Prepared:
-    """Read a folder's pictures as a classifier takes them, with its numbers for the classes."""
-    listing = list_pictures(folder)
-    if unknown := [label for label in listing.labels if label not in asked.labels]:
-        raise ValueError(
-            f"{folder} has folders for {', '.join(unknown)}, which the model does not know; it "
-            f"knows {', '.join(asked.labels)}"
-        )
-    numbers = [asked.labels.index(label) for label in listing.labels]
-    classes = tuple(numbers[number] for number in listing.classes)
-    known = Listing(folder, asked.labels, listing.paths, classes)
-    return prepare(known, asked.spec, temporary, (0.0, 0.0), least=0)

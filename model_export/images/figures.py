@@ -11,6 +11,8 @@ from model_export.pictures import BLUE, GROUND, INK, ORANGE, RED, REGION, TOP
 from stn import transform_grid
 
 _MOST_NAMED = 40
+# A label may hold dollars, which matplotlib would read as mathematics.
+_AS_IT_IS = {"parse_math": False}
 
 
 def draw_confusion(readings: Readings) -> Figure:
@@ -23,8 +25,8 @@ def draw_confusion(readings: Readings) -> Figure:
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if count <= _MOST_NAMED:
-        axes.set_xticks(range(count), readings.labels, rotation=90, fontsize=8)
-        axes.set_yticks(range(count), readings.labels, fontsize=8)
+        axes.set_xticks(range(count), readings.labels, rotation=90, fontsize=8, **_AS_IT_IS)
+        axes.set_yticks(range(count), readings.labels, fontsize=8, **_AS_IT_IS)
         for row, column in zip(*np.nonzero(table), strict=True):
             ink = "white" if shares[row, column] > 0.5 else INK
             axes.text(
@@ -115,8 +117,8 @@ def draw_pairs(
         sent.set(xlim=(-0.15 * width, 1.15 * width), ylim=(1.15 * height, -0.15 * height))
         sent.set_facecolor(GROUND)
         seen.imshow(np.clip(_shown(warped[index]), 0, 1), cmap="gray", vmin=0, vmax=1)
-        sent.set_title(truth[:18], fontsize=8, color=INK)
-        seen.set_title(answer[:22], fontsize=8, color=INK if right else RED)
+        sent.set_title(truth[:18], fontsize=8, color=INK, **_AS_IT_IS)
+        seen.set_title(answer[:22], fontsize=8, color=INK if right else RED, **_AS_IT_IS)
     return figure
 
 

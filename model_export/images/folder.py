@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-LEAST_PICTURES = 5
-_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+_PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
 @dataclass(frozen=True)
@@ -16,7 +15,7 @@ class Listing:
     Attributes:
         root: the folder.
         labels: the classes, in alphabetical order: the names of the folders in it.
-        paths: of all pictures.
+        paths: of all files; whether they are pictures shows when they are read.
         classes: the number of each one's class.
     """
 
@@ -25,51 +24,61 @@ class Listing:
     paths: tuple[Path, ...]
     classes: tuple[int, ...]
 
-    def relative(self, path: Path) -> str:
-        """Name a picture as seen from the folder."""
-        return str(path.relative_to(self.root))
+    def name(self, path: Path) -> str:
+        """Name a file as seen from the folder, in characters that can be printed."""
+        return printable(str(path.relative_to(self.root)))
 
     def digest(self) -> str:
-        """Return the SHA-256 of the pictures' names and sizes: another one means other pictures."""
+        """Return the SHA-256 of the files' names and sizes: another one means other pictures."""
         digest = hashlib.sha256()
         for path in self.paths:
-            digest.update(
-                f"{self.relative(path)}\0{path.stat().st_size}\0".encode(errors="surrogateescape")
-            )
+            digest.update(f"{self.name(path)}\0{path.stat().st_size}\0".encode())
         return digest.hexdigest()
 
 
-def list_pictures(folder: Path) -> Listing:
-    """List the pictures below the folders of a folder; names that begin with a dot are left out.
+def list_pictures(folder: Path, least_classes: int = 2) -> Listing:
+    """List the files below the folders of a folder; names that begin with a dot are left out.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: it has fewer than two folders with pictures.
+        ValueError: it has too few folders, or they are the parts of a set and not classes.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder; --images needs one folder for each class")
-    labels: list[str] = []
+    class_folders = sorted(path for path in folder.iterdir() if _counts(path) and path.is_dir())
+    if len(class_folders) < least_classes:
+        raise ValueError(
+            f"{folder} holds {len(class_folders)} folders; a classifier needs at least "
+            f"{least_classes}: one folder for each class, named after it, such as "
+            f"{folder}/cat/1.jpg"
+        )
+    if class_folders and all(path.name.lower() in _PARTS for path in class_folders):
+        raise ValueError(
+            f"{folder} holds {', '.join(path.name for path in class_folders)}, which are parts of "
+            f"a set and not classes; name the one to use, such as {class_folders[-1]}. Pictures "
+            "to train on are split here, and 'stn-model evaluate --images' takes the others"
+        )
     paths: list[Path] = []
     classes: list[int] = []
-    for class_folder in sorted(path for path in folder.iterdir() if _counts(path)):
-        if class_folder.is_dir() and (found := sorted(_pictures(class_folder))):
-            classes += [len(labels)] * len(found)
-            paths += found
-            labels.append(class_folder.name)
-    if len(labels) < 2:
-        raise ValueError(
-            f"{folder} holds {len(labels)} folders with pictures; a classifier needs at least two: "
-            f"one folder for each class, named after it, such as {folder}/cat/1.jpg"
-        )
-    return Listing(folder, tuple(labels), tuple(paths), tuple(classes))
+    for number, class_folder in enumerate(class_folders):
+        found = sorted(_files(class_folder))
+        paths += found
+        classes += [number] * len(found)
+    labels = tuple(printable(path.name) for path in class_folders)
+    return Listing(folder, labels, tuple(paths), tuple(classes))
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
+def printable(name: str) -> str:
+    """Return a name with what cannot be printed escaped: tabs, line ends, bytes of no encoding."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def _files(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
         if _counts(path):
             if path.is_dir():
-                yield from _pictures(path)
-            elif path.suffix.lower() in _ENDINGS:
+                yield from _files(path)
+            else:
                 yield path
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from model_export.images.folder import LEAST_PICTURES, Listing
+from model_export.images.folder import Listing
 from model_export.images.reading import PictureSpec, UnreadablePictureError, read_picture
 from model_export.images.split import LEFT_OUT, split_by_content
 
 PIXELS, INDEX, SKIPPED = "pictures.bin", "pictures.npz", "skipped.tsv"
+LEAST_PICTURES = 5
 _AT_ONCE = 256
 
 
@@ -29,8 +31,10 @@ class Prepared:
         paths: where each one came from, relative to the folder of pictures.
         classes: int32 `(num,)`.
         parts: int8 `(num,)`, see `split_by_content`.
-        num_skipped: files that could not be read.
+        digests: SHA-256 of the pixels of each, `(num,)` of at most 32 bytes.
+        skipped: name and reason of each file that was left out.
         source: digest of the listing that they were read from.
+        shares: of each class for validation and for the test.
     """
 
     folder: Path
@@ -39,8 +43,10 @@ class Prepared:
     paths: np.ndarray
     classes: np.ndarray
     parts: np.ndarray
-    num_skipped: int
+    digests: np.ndarray
+    skipped: tuple[tuple[str, str], ...]
     source: str
+    shares: tuple[float, float]
 
     def part(self, number: int) -> np.ndarray:
         """Return the indices of the pictures of a part."""
@@ -51,13 +57,17 @@ class Prepared:
 
         A memory map would count the whole file as this process's memory once it has been through
         it.
+
+        Raises:
+            OSError: the file of the pixels ends early.
         """
         size = int(np.prod(self.spec.shape))
         pixels = np.empty((len(indices), size), np.uint8)
         with (self.folder / PIXELS).open("rb", buffering=0) as file:
             for row, index in enumerate(indices):
                 file.seek(int(index) * size)
-                file.readinto(pixels[row].data)
+                if file.readinto(pixels[row].data) != size:
+                    raise OSError(f"{file.name} is damaged: it ends before picture {index}")
         return pixels.reshape(-1, *self.spec.shape)
 
 
@@ -67,6 +77,7 @@ def prepare(
     folder: Path,
     shares: tuple[float, float] = (0.15, 0.15),
     least: int = LEAST_PICTURES,
+    told: Callable[[], None] = lambda: None,
 ) -> Prepared:
     """Read all pictures of a listing into a run folder, and split them.
 
@@ -77,55 +88,51 @@ def prepare(
         spec: what every picture becomes.
         folder: the run folder.
         shares: of each class for validation and for the test.
-        least: how many pictures each class must have.
+        least: how many different pictures each class must have.
+        told: of each file that was read.
 
     Raises:
         ValueError: a class has too few pictures that can be read.
     """
+    # Before anything is read: more than there are files there will not be.
+    _refuse_small_classes(listing.labels, Counter(listing.classes), least, "")
     folder.mkdir(parents=True, exist_ok=True)
     kept: list[int] = []
     digests: list[bytes] = []
-    skipped: list[tuple[Path, str]] = []
+    skipped: list[tuple[str, str]] = []
     with (folder / PIXELS).open("wb") as file:
         for index, pixels in enumerate(_read_all(listing, spec)):
+            told()
             if isinstance(pixels, str):
-                skipped.append((listing.paths[index], pixels))
+                skipped.append((listing.name(listing.paths[index]), pixels))
                 continue
             kept.append(index)
             digests.append(hashlib.sha256(pixels.tobytes()).digest())
             file.write(pixels.tobytes())
-    num_unreadable = len(skipped)
     classes = np.array([listing.classes[index] for index in kept], np.int32)
     parts = split_by_content(digests, classes.tolist(), *shares)
-    paths = [listing.paths[index] for index in kept]
+    names = [listing.name(listing.paths[index]) for index in kept]
     doubtful = "the same picture lies in another class"
-    skipped += [(paths[i], doubtful) for i in np.flatnonzero(parts == LEFT_OUT)]
-    lines = [f"{listing.relative(path)}\t{' '.join(reason.split())}" for path, reason in skipped]
-    (folder / SKIPPED).write_text("\n".join(["file\twhy", *lines]) + "\n")
-    _refuse_small_classes(listing.labels, classes[parts != LEFT_OUT], least, num_unreadable, folder)
+    skipped += [(names[index], doubtful) for index in np.flatnonzero(parts == LEFT_OUT)]
+    _write_skipped(folder / SKIPPED, skipped)
+    usable = {
+        (classes[index], digest) for index, digest in enumerate(digests) if parts[index] != LEFT_OUT
+    }
+    why = f" Copies count once. {len(skipped):,} files were left out, see {folder / SKIPPED}."
+    _refuse_small_classes(listing.labels, Counter(number for number, _ in usable), least, why)
     prepared = Prepared(
         folder,
         listing.labels,
         spec,
-        np.array([listing.relative(path) for path in paths]),
+        np.array(names),
         classes,
         parts,
-        len(skipped),
+        np.array(digests, "S32"),
+        tuple(skipped),
         listing.digest(),
+        shares,
     )
-    notes = {
-        "labels": listing.labels,
-        "spec": asdict(spec),
-        "num_skipped": len(skipped),
-        "source": prepared.source,
-    }
-    # Last, and in one go: with it, the pictures are whole.
-    part = folder / f".part-{INDEX}"
-    with part.open("wb") as out:
-        np.savez_compressed(
-            out, paths=prepared.paths, classes=classes, parts=parts, notes=json.dumps(notes)
-        )
-    part.replace(folder / INDEX)
+    _save(prepared)
     return prepared
 
 
@@ -146,9 +153,33 @@ def open_prepared(folder: Path) -> Prepared:
             stored["paths"],
             stored["classes"],
             stored["parts"],
-            notes["num_skipped"],
+            stored["digests"],
+            tuple((name, reason) for name, reason in notes["skipped"]),
             notes["source"],
+            tuple(notes["shares"]),
         )
+
+
+def _save(prepared: Prepared) -> None:
+    """Last, and in one go: with it, the pictures are whole."""
+    notes = {
+        "labels": prepared.labels,
+        "spec": asdict(prepared.spec),
+        "skipped": prepared.skipped,
+        "source": prepared.source,
+        "shares": prepared.shares,
+    }
+    part = prepared.folder / f".part-{INDEX}"
+    with part.open("wb") as out:
+        np.savez_compressed(
+            out,
+            paths=prepared.paths,
+            classes=prepared.classes,
+            parts=prepared.parts,
+            digests=prepared.digests,
+            notes=json.dumps(notes),
+        )
+    part.replace(prepared.folder / INDEX)
 
 
 def _read_all(listing: Listing, spec: PictureSpec) -> Iterator[np.ndarray | str]:
@@ -158,7 +189,7 @@ def _read_all(listing: Listing, spec: PictureSpec) -> Iterator[np.ndarray | str]
         try:
             return read_picture(path, spec)
         except UnreadablePictureError as error:
-            return str(error)
+            return " ".join(str(error).split())
 
     waiting = iter(listing.paths)
     with ThreadPoolExecutor(4) as pool:
@@ -166,14 +197,22 @@ def _read_all(listing: Listing, spec: PictureSpec) -> Iterator[np.ndarray | str]
             yield from pool.map(read, some)
 
 
+def _write_skipped(path: Path, skipped: Sequence[tuple[str, str]]) -> None:
+    lines = ["file\twhy", *(f"{name}\t{reason}" for name, reason in skipped)]
+    text = "\n".join(lines) + "\n"
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
 def _refuse_small_classes(
-    labels: tuple[str, ...], classes: np.ndarray, least: int, num_unreadable: int, folder: Path
+    labels: tuple[str, ...], counts: Counter[int], least: int, why: str
 ) -> None:
-    counts = np.bincount(classes, minlength=len(labels))
-    small = [f"{label} ({n})" for label, n in zip(labels, counts, strict=True) if n < least]
+    small = [
+        f"{label} ({counts[number]:,})"
+        for number, label in enumerate(labels)
+        if counts[number] < least
+    ]
     if small:
         raise ValueError(
-            f"each class needs at least {least} pictures that can be read; too few are in "
-            f"{', '.join(small)}. {num_unreadable} files could not be read, see "
-            f"{folder / SKIPPED}. Add pictures, or take the folder away."
+            f"each class needs at least {least} different pictures that can be read; too few are "
+            f"in {', '.join(small)}.{why} Add pictures, or take the folder away."
         )

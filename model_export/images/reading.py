@@ -1,8 +1,9 @@
 """One picture file: decoded, upright, and laid on the network's input as the gateway lays it."""
 
 import math
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit, which is always an error, not a warning
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = 100_000_000
+# Decoding takes some twelve bytes a pixel; of pictures larger than this one is read at a time.
+_LARGE = 12_000_000
+_one_large = threading.Lock()
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 # A JPEG is decoded at no less than this many times the size it is then resized to.
 _JPEG_OVERSAMPLING = 2
@@ -64,10 +68,12 @@ def read_picture(path: Path, spec: PictureSpec) -> np.ndarray:
         if picture.format == "JPEG":
             scale = _JPEG_OVERSAMPLING * max(fitted[0] / width, fitted[1] / height)
             picture.draft(mode, tuple(math.ceil(side * scale) for side in picture.size))  # type: ignore[arg-type]
-        upright = ImageOps.exif_transpose(picture)
-        flat = _flatten(upright, mode, spec.background)
-    if flat.size != fitted:
-        flat = flat.resize(fitted, Image.Resampling.BILINEAR, reducing_gap=3.0)
+        # A draft has made the picture smaller already.
+        with _one_large if math.prod(picture.size) > _LARGE else nullcontext():
+            upright = ImageOps.exif_transpose(picture)
+            flat = _flatten(upright, mode, spec.background)
+            if flat.size != fitted:
+                flat = flat.resize(fitted, Image.Resampling.BILINEAR, reducing_gap=3.0)
     canvas = np.full(spec.shape, spec.background, np.uint8)
     x, y = (spec.width - fitted[0]) // 2, (spec.height - fitted[1]) // 2
     pixels = np.asarray(flat).reshape(fitted[1], fitted[0], spec.channels)
@@ -76,13 +82,13 @@ def read_picture(path: Path, spec: PictureSpec) -> np.ndarray:
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Return the `(width, height)` of a picture as it is stored.
+    """Return the `(width, height)` of a picture, upright.
 
     Raises:
         UnreadablePictureError: the file is broken, or no picture, or too large.
     """
     with _opened(path) as picture:
-        return picture.size
+        return _upright_size(picture)
 
 
 def fitted_size(size: tuple[int, int], spec: PictureSpec) -> tuple[int, int]:

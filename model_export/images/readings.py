@@ -137,13 +137,16 @@ def read_pictures(predict: Predictor, prepared: Prepared, indices: np.ndarray) -
     """
     if not len(indices):
         raise ValueError("there are no pictures to evaluate on")
-    parts = [
-        predict(prepared.read(indices[start : start + 500]))
-        for start in range(0, len(indices), 500)
-    ]
-    probabilities, theta = (
-        np.concatenate([part[name] for part in parts]) for name in ("probabilities", "theta")
-    )
+    probabilities, theta = [], []
+    for start in range(0, len(indices), 500):
+        outputs = predict(prepared.read(indices[start : start + 500]))
+        # Without what they saw, which would fill the memory.
+        probabilities.append(outputs["probabilities"])
+        theta.append(outputs["theta"])
     return Readings(
-        prepared.labels, prepared.paths[indices], prepared.classes[indices], probabilities, theta
+        prepared.labels,
+        prepared.paths[indices],
+        prepared.classes[indices],
+        np.concatenate(probabilities),
+        np.concatenate(theta),
     )

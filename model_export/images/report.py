@@ -2,6 +2,7 @@
 
 import base64
 import io
+import sys
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -16,6 +17,7 @@ from model_export.images.prepare import Prepared
 from model_export.images.readings import Readings
 from model_export.predictors import Predictor
 
+REPORT = "report.html"
 _NUM_SHOWN = 24
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 62rem; margin: 2rem auto;
@@ -91,6 +93,18 @@ def write_report(
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
+
+
+def say_readings(name: str, readings: Readings, report: Path | None) -> None:
+    """Say the accuracy, and where the rest is written."""
+    low, high = readings.accuracy_interval
+    num_right = len(readings.classes) - readings.num_wrong
+    sys.stdout.write(
+        f"{name}: {num_right:,} of {len(readings.classes):,} right, {readings.accuracy:.1%} (95 % "
+        f"interval {low:.1%} to {high:.1%})\n"
+    )
+    if report is not None:
+        sys.stdout.write(f"{report}: the whole report\n")
 
 
 def _localizer_sentence(spread: float) -> str:

@@ -55,6 +55,7 @@ def pictures_subject(run: Path) -> Subject:
     Raises:
         FileNotFoundError: the run has no classifier yet.
     """
+    model = load_classifier(run)
     prepared = open_prepared(run)
     config = json.loads((run / CONFIG).read_text())
     metrics = json.loads((run / METRICS).read_text())
@@ -70,7 +71,7 @@ def pictures_subject(run: Path) -> Subject:
         facts["test_errors"] = [_test_error(metrics["test"])]
     samples = prepared.read(np.resize(chosen, _NUM_SAMPLES))
     return Subject(
-        load_classifier(run),
+        model,
         prepared.labels,
         config["transform"],
         prepared.spec.polarity,

@@ -56,6 +56,12 @@ def train_on_pictures(
     return history
 
 
+def read_history(folder: Path) -> list[Row]:
+    """Return what `train_on_pictures` returned, from the run folder."""
+    metrics = json.loads((folder / METRICS).read_text())
+    return list(metrics["history"])
+
+
 class _Training:
     def __init__(self, prepared: Prepared, config: ImageConfig) -> None:
         self._prepared, self._config = prepared, config

@@ -88,7 +88,7 @@ def train_cell(
         ValueError: the folder holds a training with another recipe, or of other digits.
     """
     if (folder / RESULT).is_file():
-        return dict(json.loads((folder / RESULT).read_text()))
+        return _finished(folder, recipe, digits)
     folder.mkdir(parents=True, exist_ok=True)
     experiment = EXPERIMENTS[cell.experiment]
     data = _Data(digits, recipe.num_validation)
@@ -129,6 +129,18 @@ def train_cell(
         "history": course.history,
     }
     _write(folder / RESULT, json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _finished(folder: Path, recipe: Recipe, digits: Digits) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / RESULT).read_text())
+    wanted = {**asdict(recipe), "data": digits.name}
+    found = {**result["recipe"], "data": result["test"]["data"]}
+    if different := [name for name in wanted if found.get(name) != wanted[name]]:
+        raise ValueError(
+            f"{folder} was trained with other settings ({', '.join(different)}); name another "
+            "--out, or go on with the old ones"
+        )
     return result
 
 

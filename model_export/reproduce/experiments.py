@@ -101,8 +101,8 @@ def _rts(count: int, seed: tf.Tensor) -> Maps:
 def _projective(count: int, seed: tf.Tensor) -> Maps:
     """The corners that move are those of the whole picture, digit and margin, of 42 x 42.
 
-    So no corner ever moves across the opposite diagonal. Were they those of the digit's own frame,
-    one picture in thirty would be folded over itself, and no one could read it.
+    So hardly a corner moves across the opposite diagonal: one test digit in 10,000 is folded over
+    itself. Were they those of the digit's own frame, it would be one in thirty.
     """
     moves = 5 * tf.random.stateless_normal([count, 4, 2], seed)
     zero = tf.zeros([count])

@@ -16,9 +16,10 @@ from model_export.reproduce.networks import NETWORKS
 from model_export.reproduce.paper import PAPER
 from model_export.reproduce.plot import draw_table
 
-_HEADER = ("experiment", "network", "paper", "ours", "range", "seeds", "parameters", "CPU minutes")
-
-
+_HEADER = (
+    *("experiment", "network", "paper", "ours", "range", "seeds"),
+    *("parameters", "epochs", "CPU minutes"),
+)
 _CSV_HEADER = (
     *("cell", "seed", "error_percent", "low_95", "high_95", "paper"),
     *("parameters", "epochs", "cpu_minutes", "log_sha256"),
@@ -35,6 +36,7 @@ class Line:
         paper: error in per cent, None where the paper has none.
         errors: test error in per cent of each finished seed.
         num_parameters: of the network.
+        epochs: that it was trained for.
         cpu_minutes: of each finished seed.
     """
 
@@ -43,6 +45,7 @@ class Line:
     paper: float | None
     errors: tuple[float, ...]
     num_parameters: int
+    epochs: int
     cpu_minutes: tuple[float, ...]
 
     @property
@@ -61,6 +64,7 @@ class Line:
             f"{low:.2f} to {high:.2f}" if len(self.errors) > 1 else "",
             str(len(self.errors)),
             f"{self.num_parameters:,}",
+            str(self.epochs),
             f"{np.mean(self.cpu_minutes):.0f}",
         )
 
@@ -73,7 +77,7 @@ def write_table(folder: Path) -> str:
     """
     results = [json.loads(path.read_text()) for path in sorted(folder.glob(f"*/{RESULT}"))]
     lines = collect(results)
-    markdown = _markdown(lines, _unfinished(folder))
+    markdown = _markdown(lines, [*_of_other_data(results), *_unfinished(folder)])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "table1.md").write_text(markdown)
     (folder / "table1.csv").write_text(_csv(results))
@@ -97,19 +101,20 @@ def collect(results: Sequence[dict[str, Any]]) -> list[Line]:
                         PAPER.get(name),
                         tuple(result["test"]["error_percent"] for result in seeds),
                         seeds[0]["num_parameters"],
+                        len(seeds[0]["history"]),
                         tuple(result["cpu_minutes"] for result in seeds),
                     )
                 )
     return lines
 
 
-def _markdown(lines: Sequence[Line], unfinished: Sequence[str]) -> str:
+def _markdown(lines: Sequence[Line], sentences: Sequence[str]) -> str:
     text = io.StringIO()
     text.write(f"| {' | '.join(_HEADER)} |\n|---|---|{'---:|' * (len(_HEADER) - 2)}\n")
     for line in lines:
         text.write(f"| {' | '.join(line.cells())} |\n")
-    if unfinished:
-        text.write("\n" + "\n".join(f"- {sentence}" for sentence in unfinished) + "\n")
+    if sentences:
+        text.write("\n" + "\n".join(f"- {sentence}" for sentence in sentences) + "\n")
     return text.getvalue()
 
 
@@ -133,6 +138,14 @@ def _csv(results: Sequence[dict[str, Any]]) -> str:
             ]
         )
     return text.getvalue()
+
+
+def _of_other_data(results: Sequence[dict[str, Any]]) -> list[str]:
+    return [
+        f"{result['cell']} seed {result['seed']}: of {result['test']['data']}, not of MNIST"
+        for result in results
+        if result["test"]["data"] != "MNIST"
+    ]
 
 
 def _unfinished(folder: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Which pictures are found, left out and split, and how they come back."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from model_export.images.batches import num_steps, training_batches
 from model_export.images.folder import list_pictures
-from model_export.images.prepare import Prepared, open_prepared, prepare
+from model_export.images.prepare import PIXELS, Prepared, open_prepared, prepare
 from model_export.images.split import LEFT_OUT, TEST, TRAIN, VALIDATION, split_by_content
 from tests.model_export.images.conftest import SPEC, draw_bars
 
@@ -24,7 +25,7 @@ def test_labels_are_the_folders_names_and_pictures_may_lie_deeper(tmp_path: Path
     (tmp_path / "in" / "lying" / "more").mkdir()
     (tmp_path / "in" / "lying" / "000.png").rename(tmp_path / "in" / "lying" / "more" / "0.PNG")
     (tmp_path / "in" / ".hidden").mkdir()
-    (tmp_path / "in" / "lying" / "notes.txt").touch()
+    (tmp_path / "in" / "lying" / ".DS_Store").touch()
 
     listing = list_pictures(tmp_path / "in")
 
@@ -33,28 +34,88 @@ def test_labels_are_the_folders_names_and_pictures_may_lie_deeper(tmp_path: Path
 
 
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="holds 0 folders with pictures"):
+    with pytest.raises(ValueError, match="holds 0 folders"):
         list_pictures(tmp_path)
 
 
-def test_broken_files_are_listed_and_left_out(tmp_path: Path) -> None:
+def test_the_parts_of_a_set_are_not_taken_for_classes(tmp_path: Path) -> None:
+    for part in ("train", "Test"):
+        draw_bars(tmp_path / "in" / part, 6)
+
+    with pytest.raises(
+        ValueError, match=r"holds Test, train, which are parts .* such as \S+/train"
+    ):
+        list_pictures(tmp_path / "in")
+
+
+@pytest.mark.parametrize("name", ["003.png", "003.jfif", "notes.txt", "no ending"])
+def test_whatever_is_no_picture_is_listed_and_left_out(name: str, tmp_path: Path) -> None:
     draw_bars(tmp_path / "in", 6)
-    (tmp_path / "in" / "lying" / "003.png").write_bytes(b"no picture")
+    (tmp_path / "in" / "lying" / name).write_bytes(b"no picture")
 
     prepared = read(tmp_path / "in", tmp_path / "run")
 
-    assert len(prepared.classes) == 11
+    assert len(prepared.classes) == (11 if name == "003.png" else 12)
     skipped = (tmp_path / "run" / "skipped.tsv").read_text().splitlines()
-    assert [line.split("\t")[0] for line in skipped] == ["file", "lying/003.png"]
+    assert [line.split("\t")[0] for line in skipped] == ["file", f"lying/{name}"]
 
 
-def test_a_class_with_too_few_pictures_is_refused_and_named(tmp_path: Path) -> None:
+def test_a_picture_is_one_whatever_its_ending(tmp_path: Path) -> None:
+    draw_bars(tmp_path / "in", 6)
+    lying = tmp_path / "in" / "lying"
+    (lying / "000.png").rename(lying / "000.jfif")
+    (lying / "001.png").rename(lying / "001")
+
+    assert len(read(tmp_path / "in", tmp_path / "run").classes) == 12
+
+
+def test_names_that_cannot_be_written_are_escaped(tmp_path: Path) -> None:
+    draw_bars(tmp_path / "in", 6)
+    for name in (b"tab\there.png", b"caf\xe9.png"):
+        Path(os.fsdecode(os.fsencode(tmp_path / "in" / "lying") + b"/" + name)).write_bytes(b"")
+
+    prepared = read(tmp_path / "in", tmp_path / "run")
+
+    assert [name for name, _ in prepared.skipped] == [
+        "lying/caf\\udce9.png",
+        "lying/tab\\there.png",
+    ]
+    lines = (tmp_path / "run" / "skipped.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.count("\t") for line in lines] == [1, 1, 1]
+
+
+def test_a_class_with_too_few_files_is_refused_before_any_is_read(tmp_path: Path) -> None:
     draw_bars(tmp_path / "in", 6)
     for number in (0, 1):
         (tmp_path / "in" / "standing" / f"00{number}.png").unlink()
+    (tmp_path / "in" / "empty").mkdir()
 
-    with pytest.raises(ValueError, match=r"too few are in standing \(4\)"):
+    with pytest.raises(ValueError, match=r"too few are in empty \(0\), standing \(4\)"):
         read(tmp_path / "in", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_copies_and_broken_files_do_not_make_a_class(tmp_path: Path) -> None:
+    """Of six files one is broken and two are alike."""
+    lying = draw_bars(tmp_path / "in", 6) / "lying"
+    shutil.copy(lying / "000.png", lying / "001.png")
+    (lying / "002.png").write_bytes(b"no picture")
+
+    with pytest.raises(
+        ValueError, match=r"lying \(4\)\. Copies count once\. 1 files were left out"
+    ):
+        read(tmp_path / "in", tmp_path / "run")
+
+
+def test_pixels_that_are_missing_are_not_made_up(tmp_path: Path) -> None:
+    draw_bars(tmp_path / "in", 6)
+    prepared = read(tmp_path / "in", tmp_path / "run")
+    with (tmp_path / "run" / PIXELS).open("r+b") as file:
+        file.truncate(11 * 28 * 28)
+
+    assert prepared.read(np.array([10])).any()
+    with pytest.raises(OSError, match="ends before picture 11"):
+        prepared.read(np.array([11]))
 
 
 def test_pictures_come_back_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
@@ -65,7 +126,10 @@ def test_pictures_come_back_in_the_order_that_is_asked_for(tmp_path: Path) -> No
 
     assert np.array_equal(some[0], prepared.read(np.array([7]))[0])
     assert np.array_equal(some[1], prepared.read(np.arange(12))[2])
-    assert np.array_equal(open_prepared(tmp_path / "run").parts, prepared.parts)
+    opened = open_prepared(tmp_path / "run")
+    assert np.array_equal(opened.parts, prepared.parts)
+    assert np.array_equal(opened.digests, prepared.digests)
+    assert (opened.skipped, opened.shares) == (prepared.skipped, prepared.shares)
 
 
 def test_a_copy_never_lies_in_another_part_and_a_contradiction_in_none(tmp_path: Path) -> None:

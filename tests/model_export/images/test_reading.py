@@ -1,12 +1,15 @@
 """Pictures are laid on the input as the gateway lays what it is sent."""
 
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from model_export.images import reading
 from model_export.images.choice import choose_spec
 from model_export.images.reading import PictureSpec, UnreadablePictureError, read_picture
 from service.images import InputSpec, decode_for_model, open_image
@@ -69,6 +72,45 @@ def test_a_broken_file_is_said_to_be_so(content: bytes, tmp_path: Path) -> None:
         read_picture(path, PictureSpec(32, 32, 3, 0))
 
 
+def test_of_large_pictures_one_is_read_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else some photos at once would fill the memory."""
+    monkeypatch.setattr(reading, "_LARGE", 1000)
+    at_once, most = 0, 0
+
+    def flatten(picture: Image.Image, mode: str, background: int) -> Image.Image:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.01)
+        at_once -= 1
+        return picture.convert(mode)
+
+    monkeypatch.setattr(reading, "_flatten", flatten)
+    (path,) = write(tmp_path, Image.new("L", (50, 70)))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: read_picture(path, PictureSpec(28, 28, 1, 0)), range(8)))
+
+    assert most == 1
+
+
+def test_a_picture_beyond_the_limit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MAX_PIXELS", 50 * 70 - 1)
+
+    with pytest.raises(UnreadablePictureError, match="50 x 70 is too large"):
+        read_picture(write(tmp_path, Image.new("L", (50, 70)))[0], PictureSpec(28, 28, 1, 0))
+
+
+def rectangle(ground: int, ink: int) -> Image.Image:
+    """Solid, on a ground of one value: nothing but its place tells the ground from margins."""
+    pixels = np.full((32, 32), ground, np.uint8)
+    pixels[8:20, 10:25] = ink
+    return Image.fromarray(pixels)
+
+
 def write(folder: Path, picture: Image.Image) -> list[Path]:
     path = folder / "one.png"
     picture.save(path)
@@ -82,6 +124,8 @@ def write(folder: Path, picture: Image.Image) -> list[Path]:
         (Image.new("RGB", (50, 70), (9, 9, 9)), PictureSpec(48, 48, 1, 0)),
         (Image.new("RGB", (2000, 900), (200, 90, 90)), PictureSpec(128, 128, 3, 0)),
         (Image.new("RGB", (8, 8), (250, 250, 250)), PictureSpec(28, 28, 1, 255)),
+        (rectangle(0, 200), PictureSpec(32, 32, 1, 0)),
+        (rectangle(255, 0), PictureSpec(32, 32, 1, 255)),
     ],
 )
 def test_size_colour_and_ground_are_those_of_the_pictures(

@@ -1,6 +1,6 @@
 """A training on pictures, its end, and what is reported."""
 
-import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from model_export.cli import main
-from model_export.images.command import REPORT
+from model_export.images import training
 from model_export.images.config import ImageConfig
 from model_export.images.prepare import INDEX, PIXELS, Prepared, open_prepared
 from model_export.images.readings import Readings
+from model_export.images.split import VALIDATION
 from model_export.images.training import STATE, train_on_pictures
+from model_export.predictors import keras_predictor, load_classifier
+from model_export.training_state import read_notes
 from tests.model_export.images.conftest import TINY, draw_bars
 from tests.model_export.killer import Killed, Killer
 
@@ -40,16 +43,54 @@ def test_a_training_killed_within_an_epoch_ends_with_the_same_weights(
     assert all(np.array_equal(values, whole[name]) for name, values in weights(tmp_path).items())
 
 
-def test_a_run_does_not_go_on_with_other_settings(trained: Prepared) -> None:
-    with pytest.raises(ValueError, match=r"begun with other settings \(dropout\)"):
-        train_on_pictures(trained, replace(TINY, dropout=0.1))
+@pytest.mark.parametrize(("name", "value"), [("dropout", 0.1), ("transform", "tps")])
+def test_a_run_does_not_go_on_with_other_settings(name: str, value: Any, trained: Prepared) -> None:
+    with pytest.raises(ValueError, match=rf"begun with other settings \({name}\)"):
+        train_on_pictures(trained, replace(TINY, **{name: value}))
+
+
+def test_a_training_that_diverges_says_so_and_keeps_what_it_had(
+    trained: Prepared, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in (INDEX, PIXELS):
+        shutil.copy(trained.folder / name, tmp_path / name)
+    losses = iter([0.5, math.nan])
+    monkeypatch.setattr(training._Training, "epoch", lambda *_: next(losses))
+
+    with pytest.raises(ValueError, match="diverged in epoch 2: its loss is nan"):
+        train_on_pictures(open_prepared(tmp_path), TINY)
+
+    assert [row["epoch"] for row in read_notes(tmp_path / STATE)["history"]] == [1]
+
+
+def test_the_validation_figures_are_those_of_the_kept_weights_on_the_pictures_held_out(
+    trained: Prepared,
+) -> None:
+    history = training.read_history(trained.folder)
+    best = min(history, key=lambda row: row["validation_loss"])
+    held_out = trained.part(VALIDATION)
+    classes = trained.classes[held_out]
+
+    answers = keras_predictor(load_classifier(trained.folder))(trained.read(held_out))
+
+    shares = answers["probabilities"][np.arange(len(classes)), classes]
+    assert best["validation_loss"] == pytest.approx(-np.log(shares).mean(), rel=1e-4)
+    wrong = answers["probabilities"].argmax(axis=1) != classes
+    assert best["validation_error_percent"] == pytest.approx(100 * wrong.mean())
+
+
+def test_a_rare_class_weighs_as_much_as_a_frequent_one() -> None:
+    classes = np.array([0, 0, 0, 0, 0, 0, 1, 1, 3])
+
+    weights = training._rarity(classes, 4)
+
+    totals = [weights[number] * (classes == number).sum() for number in (0, 1, 3)]
+    assert totals == pytest.approx([3, 3, 3]), "one on average over the nine"
 
 
 def test_training_stops_when_validation_gets_no_better(
     trained: Prepared, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from model_export.images import training
-
     losses = iter([3.0, 1.0, 2.0, 2.0, 2.0, 2.0])
     saved: list[float] = []
     monkeypatch.setattr(training._Training, "epoch", lambda *_: 0.0)
@@ -91,40 +132,13 @@ def test_the_figures_of_readings_are_those_counted_by_hand() -> None:
         ({"test_share": 0.0}, "test_share must lie above 0"),
         ({"augment": 4.0}, "augment must lie between 0 and 3"),
         ({"balanced": True, "class_weights": True}, "take one"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"weight_decay": -5.0}, "weight_decay must be at least 0"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(setting: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ImageConfig(**setting)
-
-
-def test_from_a_folder_to_a_checked_export_with_labels_in_words(
-    bars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The commands of the guide, with a projective transformer on colour."""
-    run, models = tmp_path / "run", tmp_path / "models"
-    settings = ["--epochs", "1", "--batch-size", "8", "--transform", "projective", "--balanced"]
-
-    trained = main(
-        ["train", "--images", str(bars), "--run", str(run), "--channels", "3", *settings]
-    )
-    exported = main(["export", "--run", str(run), "--models", str(models), "--only", "stn"])
-    checked = main(["check", str(models / "stn")])
-    capsys.readouterr()
-    evaluated = main(
-        ["evaluate", str(models / "stn" / "1"), "--images", str(bars), "--json"]
-        + ["--report", str(tmp_path / "bars.html")]
-    )
-
-    figures = json.loads(capsys.readouterr().out)
-    assert (trained, exported, checked, evaluated) == (0, 0, 0, 0)
-    assert [row["label"] for row in figures["classes"]] == ["lying", "standing"]
-    assert figures["num_images"] == 80
-    for page in (run / REPORT, tmp_path / "bars.html"):
-        text = page.read_text()
-        assert "lying" in text
-        assert text.count("data:image/png;base64,") >= 3
-        assert "http" not in text, "a page that needs nothing from elsewhere"
 
 
 def test_a_run_does_not_go_on_with_other_pictures_or_another_input(
@@ -135,15 +149,27 @@ def test_a_run_does_not_go_on_with_other_pictures_or_another_input(
 
     first = main(again)
     capsys.readouterr()
-    statuses = [main([*again, "--size", "28"]), main([*again, "--size", "32"])]
+    statuses = [main([*again, *more]) for more in (["--size", "28"], ["--size", "32"])]
+    statuses.append(main([*again, "--test-share", "0.3"]))
     (bars / "lying" / "more.png").write_bytes((bars / "standing" / "000.png").read_bytes())
     statuses.append(main(again))
 
     errors = capsys.readouterr().err
-    assert (first, *statuses) == (0, 0, 2, 2)
-    assert "was begun with --size 28 --channels 1;" in errors
+    assert (first, *statuses) == (0, 0, 2, 2, 2)
+    begun = "was begun with --size 28 --channels 1 --validation-share 0.15 --test-share 0.15;"
+    assert errors.count(begun) == 2
     assert "was begun with other pictures than" in errors
     assert "(13 files)" in errors
+
+
+def test_an_input_too_small_for_the_network_is_refused_before_anything_is_read(
+    bars: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+
+    assert main(["train", "--images", str(bars), "--run", str(run), "--size", "4"]) == 2
+    assert "size must lie between 16 and 512; got 4" in capsys.readouterr().err
+    assert not run.exists()
 
 
 def test_options_of_digits_and_pictures_do_not_mix(

@@ -69,6 +69,15 @@ def test_a_finished_cell_is_not_trained_again(uninterrupted: Path, few: Digits) 
     assert train_cell(CELL, RECIPE, few, uninterrupted, never) == result(uninterrupted)
 
 
+def test_a_finished_cell_is_not_taken_for_one_of_another_recipe_or_other_digits(
+    uninterrupted: Path, few: Digits
+) -> None:
+    with pytest.raises(ValueError, match=r"trained with other settings \(epochs\)"):
+        train_cell(CELL, replace(RECIPE, epochs=3), few, uninterrupted)
+    with pytest.raises(ValueError, match=r"trained with other settings \(data\)"):
+        train_cell(CELL, RECIPE, replace(few, name="others"), uninterrupted)
+
+
 def test_a_training_that_was_stopped_does_not_go_on_with_another_recipe(
     few: Digits, tmp_path: Path
 ) -> None:

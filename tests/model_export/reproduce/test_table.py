@@ -12,7 +12,9 @@ from model_export.cli import main
 from model_export.reproduce.table import write_table
 
 
-def write_result(out: Path, cell: str, seed: int, error: float, minutes: float) -> None:
+def write_result(
+    out: Path, cell: str, seed: int, error: float, minutes: float, data: str = "MNIST"
+) -> None:
     folder = out / f"{cell.replace(':', '-')}-seed{seed}"
     folder.mkdir(parents=True)
     row = {"epoch": 1, "validation_error_percent": error, "cpu_minutes": minutes}
@@ -21,7 +23,11 @@ def write_result(out: Path, cell: str, seed: int, error: float, minutes: float) 
         "seed": seed,
         "num_parameters": 374720,
         "cpu_minutes": minutes,
-        "test": {"error_percent": error, "interval_95_percent": [error - 0.1, error + 0.1]},
+        "test": {
+            "data": data,
+            "error_percent": error,
+            "interval_95_percent": [error - 0.1, error + 0.1],
+        },
         "log_sha256": "d" * 64,
         "history": [row],
     }
@@ -40,7 +46,7 @@ def out(tmp_path: Path) -> Path:
 def test_a_row_has_the_papers_figure_the_mean_and_the_range_over_seeds(out: Path) -> None:
     rows = write_table(out).splitlines()
 
-    assert rows[3] == ("| RTS | st-cnn-affine | 0.5 | 0.42 | 0.40 to 0.44 | 2 | 374,720 | 55 |")
+    assert rows[3] == ("| RTS | st-cnn-affine | 0.5 | 0.42 | 0.40 to 0.44 | 2 | 374,720 | 1 | 55 |")
 
 
 def test_rows_stand_in_the_papers_order_and_may_have_no_figure_of_the_papers(out: Path) -> None:
@@ -48,6 +54,13 @@ def test_rows_stand_in_the_papers_order_and_may_have_no_figure_of_the_papers(out
 
     assert [row[0] for row in rows] == ["| R", "| RTS", "| TC"]
     assert rows[2][2].strip() == ""
+
+
+def test_a_figure_of_other_digits_is_not_taken_for_the_papers(out: Path) -> None:
+    assert "not of MNIST" not in write_table(out)
+    write_result(out, "P:cnn", 1, 3.0, 1, data="the sample")
+
+    assert "- P:cnn seed 1: of the sample, not of MNIST" in write_table(out)
 
 
 def test_the_csv_has_a_row_for_each_seed_with_its_logs_digest(out: Path) -> None:

@@ -1,0 +1,138 @@
+"""The commands of the guide, one after the other, on coloured pictures with a light ground."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model_export.cli import main
+from model_export.images.prepare import open_prepared
+from model_export.images.report import REPORT
+from model_export.images.split import TEST
+from model_export.images.subjects import open_asked
+from model_export.session_model import SessionModel
+from tests.model_export.images.conftest import draw_bars
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bars as ink on paper."""
+    folder = draw_bars(tmp_path_factory.mktemp("pictures") / "light", 40)
+    for path in folder.rglob("*.png"):
+        with Image.open(path) as picture:
+            inverted = 255 - np.asarray(picture)
+        Image.fromarray(inverted).convert("RGB").save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(light: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "light"
+    settings = ["--epochs", "2", "--batch-size", "16", "--transform", "projective", "--balanced"]
+    command = ["train", "--images", str(light), "--run", str(folder), "--channels", "3"]
+    assert main([*command, *settings]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    assert main(["export", "--run", str(run), "--models", str(folder), "--only", "stn"]) == 0
+    return folder
+
+
+def evaluate(capsys: Capture, *arguments: object) -> tuple[dict[str, object], str]:
+    """Return the figures, and what was said besides."""
+    assert main(["evaluate", *map(str, arguments), "--json"]) == 0
+    said = capsys.readouterr()
+    return json.loads(said.out), said.err
+
+
+def test_the_export_conforms_and_its_card_has_the_error_of_the_test(
+    run: Path, models: Path, capsys: Capture
+) -> None:
+    assert main(["check", str(models / "stn")]) == 0
+
+    measured = json.loads((run / "metrics.json").read_text())["test"]
+    with SessionModel(models / "stn" / "1") as model:
+        card = json.loads(np.asarray(model.run("describe")["card"]).item())
+    (error,) = card["test_errors"]
+    assert error["num_images"] == measured["num_images"] == len(open_prepared(run).part(TEST))
+    assert error["num_wrong"] == measured["num_wrong"]
+
+
+def test_an_exported_model_is_asked_as_it_was_trained(run: Path, models: Path) -> None:
+    with open_asked(models / "stn") as asked:
+        assert asked.spec == open_prepared(run).spec
+        assert asked.spec.background == 255
+        assert (asked.labels, asked.transform) == (("lying", "standing"), "projective")
+
+
+def test_a_run_is_evaluated_on_the_pictures_it_kept_for_that(run: Path, capsys: Capture) -> None:
+    figures, _ = evaluate(capsys, run)
+
+    assert figures == json.loads((run / "metrics.json").read_text())["test"]
+    assert "How it learnt" in (run / REPORT).read_text()
+
+
+def test_other_pictures_may_be_of_one_class_and_leave_the_runs_own_report_alone(
+    run: Path, light: Path, models: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    other = draw_bars(tmp_path / "other", 6, seed=1)
+    for path in (other / "lying").iterdir():
+        path.rename(other / "standing" / f"lying-{path.name}")
+    (other / "lying").rmdir()
+    (other / "standing" / "broken.png").write_bytes(b"no picture")
+    before = (run / REPORT).read_text()
+
+    figures, said = evaluate(capsys, run, "--images", other)
+    page = tmp_path / "other.html"
+    exported, _ = evaluate(capsys, models / "stn", "--images", other, "--report", page)
+
+    classes = figures["classes"]
+    assert isinstance(classes, list)
+    assert [(row["label"], row["num_images"]) for row in classes] == [
+        ("lying", 0),
+        ("standing", 12),
+    ]
+    assert figures["num_wrong"] == exported["num_wrong"]
+    assert "left out: standing/broken.png: UnidentifiedImageError" in said
+    assert "trained on" not in said
+    assert (run / REPORT).read_text() == before
+    text = page.read_text()
+    assert "lying" in text
+    assert text.count("data:image/png;base64,") >= 3
+    assert "http" not in text, "a page that needs nothing from elsewhere"
+
+
+def test_who_evaluates_on_pictures_that_were_trained_on_is_told(
+    run: Path, light: Path, capsys: Capture
+) -> None:
+    figures, said = evaluate(capsys, run, "--images", light)
+
+    known = 80 - len(open_prepared(run).part(TEST))
+    assert figures["num_images"] == 80
+    assert f"{known} of these 80 pictures were trained on" in said
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--data", "sample"], "--data is for digits"),
+        (["--pictures", "out"], "--pictures is for digits"),
+    ],
+)
+def test_options_for_digits_are_refused(
+    more: list[str], message: str, run: Path, capsys: Capture
+) -> None:
+    assert main(["evaluate", str(run), *more]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_exported_classifier_of_pictures_needs_pictures(models: Path, capsys: Capture) -> None:
+    assert main(["evaluate", str(models / "stn"), "--data", "sample"]) == 2
+    assert "name pictures for it with --images" in capsys.readouterr().err
