@@ -124,6 +124,7 @@ def write(folder: Path, picture: Image.Image) -> list[Path]:
         (Image.new("RGB", (50, 70), (9, 9, 9)), PictureSpec(48, 48, 1, 0)),
         (Image.new("RGB", (2000, 900), (200, 90, 90)), PictureSpec(128, 128, 3, 0)),
         (Image.new("RGB", (8, 8), (250, 250, 250)), PictureSpec(28, 28, 1, 255)),
+        (Image.new("L", (700, 70), 250), PictureSpec(64, 64, 1, 255)),
         (rectangle(0, 200), PictureSpec(32, 32, 1, 0)),
         (rectangle(255, 0), PictureSpec(32, 32, 1, 255)),
     ],
