@@ -112,7 +112,10 @@ examples:
         "--images", type=Path, metavar="DIR", help="pictures, a folder for each class, to ask about"
     )
     parser.add_argument(
-        "--report", type=Path, metavar="FILE", help="the HTML page (default: RUN/report.html)"
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="the HTML page (default: RUN/report.html, of a run on its own test pictures)",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument(

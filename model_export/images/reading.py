@@ -11,9 +11,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit, which is always an error, not a warning
-MAX_PIXELS = 100_000_000
-# Decoding takes some twelve bytes a pixel; of pictures larger than this one is read at a time.
-_LARGE = 12_000_000
+# Of pixels to decode: a JPEG is decoded smaller, as far as it is to be resized anyway.
+MAX_PIXELS = 25_000_000
+_MAX_PIXELS_STORED = 100_000_000
+# Some twenty bytes a pixel are needed at a time: of pictures larger than this one is read at once.
+_LARGE = 4_000_000
 _one_large = threading.Lock()
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 # A JPEG is decoded at no less than this many times the size it is then resized to.
@@ -68,10 +70,12 @@ def read_picture(path: Path, spec: PictureSpec) -> np.ndarray:
         if picture.format == "JPEG":
             scale = _JPEG_OVERSAMPLING * max(fitted[0] / width, fitted[1] / height)
             picture.draft(mode, tuple(math.ceil(side * scale) for side in picture.size))  # type: ignore[arg-type]
-        # A draft has made the picture smaller already.
-        with _one_large if math.prod(picture.size) > _LARGE else nullcontext():
-            upright = ImageOps.exif_transpose(picture)
-            flat = _flatten(upright, mode, spec.background)
+        num_pixels = math.prod(picture.size)
+        if num_pixels > MAX_PIXELS:
+            raise _too_large(picture)
+        with _one_large if num_pixels > _LARGE else nullcontext():
+            ImageOps.exif_transpose(picture, in_place=True)
+            flat = _flatten(picture, mode, spec.background)
             if flat.size != fitted:
                 flat = flat.resize(fitted, Image.Resampling.BILINEAR, reducing_gap=3.0)
     canvas = np.full(spec.shape, spec.background, np.uint8)
@@ -102,13 +106,20 @@ def fitted_size(size: tuple[int, int], spec: PictureSpec) -> tuple[int, int]:
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as picture:
-            if math.prod(picture.size) > MAX_PIXELS:
-                raise UnreadablePictureError(f"{picture.width} x {picture.height} is too large")
+            if math.prod(picture.size) > _MAX_PIXELS_STORED:
+                raise _too_large(picture)
             yield picture
     except UnreadablePictureError:
         raise
     except Exception as error:  # Pillow raises many kinds on broken files
         raise UnreadablePictureError(f"{type(error).__name__}: {error}") from error
+
+
+def _too_large(picture: Image.Image) -> UnreadablePictureError:
+    return UnreadablePictureError(
+        f"{picture.width} x {picture.height} is too large: at most {MAX_PIXELS / 1e6:g} million "
+        f"pixels can be decoded, or {_MAX_PIXELS_STORED / 1e6:g} million of a JPEG"
+    )
 
 
 def _upright_size(picture: Image.Image) -> tuple[int, int]:

@@ -95,13 +95,21 @@ def test_of_large_pictures_one_is_read_at_a_time(
     assert most == 1
 
 
+@pytest.mark.parametrize(("limit", "kind"), [("_MAX_PIXELS_STORED", "JPEG"), ("MAX_PIXELS", "PNG")])
 def test_a_picture_beyond_the_limit_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limit: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "MAX_PIXELS", 50 * 70 - 1)
+    """A JPEG is decoded at an eighth of its size, so it may be larger."""
+    path = tmp_path / "picture"
+    path.write_bytes(encoded(SMOOTH.resize((900, 610)), kind))
+    spec = PictureSpec(28, 28, 1, 0)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 900 * 610 // 64 + 1000)
+    if kind == "JPEG":
+        read_picture(path, spec)
 
-    with pytest.raises(UnreadablePictureError, match="50 x 70 is too large"):
-        read_picture(write(tmp_path, Image.new("L", (50, 70)))[0], PictureSpec(28, 28, 1, 0))
+    monkeypatch.setattr(reading, limit, 900 * 610 // 2)
+    with pytest.raises(UnreadablePictureError, match="900 x 610 is too large"):
+        read_picture(path, spec)
 
 
 def rectangle(ground: int, ink: int) -> Image.Image:
