@@ -1,4 +1,4 @@
-"""Conformance: what any version folder must hold, whoever exported it."""
+"""Conformance: what an exported version folder must hold."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,36 +18,41 @@ from model_export.warmup import read_warmup, replay
 Outputs = Mapping[str, np.ndarray]
 Ask = Callable[..., Outputs]
 
-_BATCHES = (1, 2, 5, 32)
+BATCHES = (1, 2, 5, 32)
 
 
 def check_version(folder: Path) -> Iterator[str]:
     """Check a version folder, and give a sentence for each thing that holds.
 
     Args:
-        folder: with `saved_model.pb`.
+        folder: with `saved_model.pb`, and in `assets.extra` the warm-up file and golden answers.
 
     Raises:
-        ExportRefusedError: the first thing that does not hold.
-        PromotionError: it does not honour the contract.
-        FileNotFoundError: a part of the folder is missing.
+        ExportRefusedError: the first thing that does not hold, or a part is missing or damaged.
+        PromotionError: it does not honour the contract, or its golden answers are not given.
     """
-    requests = read_warmup(folder)
+    with refusing("its warm-up file"):
+        requests = read_warmup(folder)
     with refusing("the v1 loader in a Session"), SessionModel(folder) as model:
         check_ops(model)
         check_contract(model.signatures, model.run)
         yield "the v1 loader takes it; signatures and description are complete"
         is_classifier = "predict" in model.signatures
         if is_classifier:
-            images = _pictures(requests, model)
+            with refusing("its warm-up file"):
+                images = _pictures(requests, model)
             _check_rows(model.run, images)
             yield (
-                f"batches of {', '.join(map(str, _BATCHES))} are answered, and each picture alone "
+                f"batches of {', '.join(map(str, BATCHES))} are answered, and each picture alone "
                 f"as among 32, to {TOLERANCE:g}"
             )
             _check_describe_batched(model)
             yield "'describe_batched' gives each row what 'describe' gives"
-        largest = compare_golden(read_golden(folder), replay(requests, model))
+        with refusing("its golden answers"):
+            golden = read_golden(folder)
+        with refusing("the replay of its warm-up file"):
+            answers = replay(requests, model)
+        largest = compare_golden(golden, answers)
         yield (
             f"{len(requests)} warm-up requests are answered as at the export, off by at most "
             f"{largest:.1g} (up to {GOLDEN_TOLERANCE:g} is rounding)"
@@ -85,7 +90,7 @@ def _check_rows(run: Ask, images: np.ndarray) -> None:
     sums = together["probabilities"].sum(axis=1)
     if np.abs(sums - 1).max() > 1e-3 or together["probabilities"].min() < 0:
         raise ExportRefusedError("the probabilities of a picture do not sum to 1")
-    for size in _BATCHES:
+    for size in BATCHES:
         first = 0 if size == 32 else 3
         some = run("predict", images=images[first : first + size])
         for name, values in together.items():
@@ -109,6 +114,10 @@ def _check_describe_batched(model: SessionModel) -> None:
 
 
 def _check_same(run: Ask, other: Ask, images: np.ndarray) -> None:
+    described = other("describe")
+    for name, value in run("describe").items():
+        if not np.array_equal(described[name], value):
+            raise ExportRefusedError(f"tf.saved_model.load: '{name}' of 'describe' differs")
     wanted = run("predict", images=images)
     for signature in ("predict", "serving_default"):
         got = other(signature, images=images)

@@ -138,8 +138,8 @@ MODELS/NAME/VERSION and MODELS/warp/VERSION. The test errors are measured on the
 into the model's card.
 
 A version is written to a hidden folder, loaded as a model server would load it, compared with
-what it was made from, and only then given its name. If anything differs it is refused, and
-nothing is left behind.""",
+what it was made from, put through 'stn-model check', and only then given its name. If anything
+differs it is refused, and nothing is left behind.""",
         epilog="""\
 examples:
   stn-model export --run runs/long --data mnist/ --models models
@@ -168,6 +168,18 @@ examples:
         help="with --keras: what it takes: 0 to 1, -1 to 1, or 0 to 255",
     )
     parser.add_argument(
+        "--output",
+        choices=("logits", "probabilities"),
+        help="with --keras: what it gives (default: what its last activation says)",
+    )
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        action="append",
+        metavar="MODULE",
+        help="with --keras: import this first, for layers of your own (may be repeated)",
+    )
+    parser.add_argument(
         "--polarity",
         choices=("light_on_dark", "dark_on_light"),
         default="light_on_dark",
@@ -187,10 +199,12 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="check that a version folder is what a model server and the gateway need",
         formatter_class=_Formatter,
         description="""\
-Check a version folder, whoever exported it: both of TensorFlow's loaders take it; every signature
-is there, with the types and shapes of the contract, and answers; batches of 1, 2 and 32 do, and a
-picture alone gets the answer that it gets among 32, to 1e-5; the description is complete; the
-warm-up file can be replayed, and the answers are those stored at its export; nothing is not finite.
+Check a version folder that 'stn-model export' wrote: both of TensorFlow's loaders take it; every
+signature is there, with the types and shapes of the contract, and answers; batches of 1, 2, 5 and
+32 do, and a picture alone gets the answer that it gets among 32, to 1e-5; the description is
+complete, and says what the signatures say; the warm-up file can be replayed, and the answers are
+those stored at its export (assets.extra/golden.npz, which others do not write); nothing is not
+finite.
 
 Each check is a line; the first that fails ends the command with status 1.""",
         epilog="""\

@@ -17,6 +17,7 @@ from model_export.images.command import train_images
 from model_export.images.evaluation import evaluate_images
 from model_export.images.subjects import is_run_on_pictures, pictures_subject
 from model_export.keras_classifier import open_keras_classifier
+from model_export.keras_file import import_layers
 from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
 from model_export.pictures import draw_learning_curves, draw_looks, worst_first
 from model_export.predictors import WEIGHTS, keras_predictor, newest_version, open_predictor
@@ -134,7 +135,10 @@ def _subject(options: Namespace) -> Subject | None:
             labels = [
                 line.strip() for line in options.labels.read_text().splitlines() if line.strip()
             ]
-        return open_keras_classifier(options.keras, labels, options.input_range, options.polarity)
+        import_layers(options.imports or ())
+        return open_keras_classifier(
+            options.keras, labels, options.input_range, options.polarity, options.output
+        )
     if not is_run_on_pictures(options.run):
         return None
     subject = pictures_subject(options.run)

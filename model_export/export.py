@@ -8,13 +8,15 @@ import numpy as np
 
 from model_export.batching import write_batching_params
 from model_export.card import classifier_card, warp_card
+from model_export.check import check_version
 from model_export.data import Digits
 from model_export.evaluate import Evaluation, evaluate
 from model_export.golden import record_golden
 from model_export.predictors import keras_predictor, load_weights
 from model_export.saved_models import save_classifier, save_warp
 from model_export.subject import Subject, subject_card
-from model_export.verify import ExportRefusedError, verify_classifier, verify_warp
+from model_export.undo import PromotionError
+from model_export.verify import ExportRefusedError, verify_classifier
 from model_export.version_folder import version_folder, written_whole
 from model_export.warmup import classifier_requests, warp_requests, write_warmup
 
@@ -43,7 +45,8 @@ def export_classifier(
     Raises:
         FileNotFoundError, ValueError: the run folder does not hold a classifier.
         FileExistsError: the version is there already.
-        ExportRefusedError: what was written does not answer as the model does.
+        ExportRefusedError: what was written does not answer as the model does, or `check_version`
+            refuses it.
     """
     target = version_folder(models, name, version)
     model = load_weights(run_folder)
@@ -58,6 +61,7 @@ def export_classifier(
         write_batching_params(folder)
         verify_classifier(folder, model)
         record_golden(folder)
+        _refuse_what_check_refuses(folder)
     return target, evaluation
 
 
@@ -74,7 +78,8 @@ def export_subject(
 
     Raises:
         FileExistsError: the version is there already.
-        ExportRefusedError: what was written does not answer as the model does.
+        ExportRefusedError: what was written does not answer as the model does, or `check_version`
+            refuses it.
     """
     target = version_folder(models, name, version)
     _refuse_diverged(subject.model, "the model")
@@ -85,8 +90,9 @@ def export_subject(
         )
         write_warmup(folder, classifier_requests(name, subject.samples))
         write_batching_params(folder)
-        verify_classifier(folder, subject.model, subject.samples)
+        verify_classifier(folder, subject.model, subject.samples, subject.own_probabilities)
         record_golden(folder)
+        _refuse_what_check_refuses(folder)
     return target
 
 
@@ -99,14 +105,14 @@ def export_warp(models: Path, version: int | None = None) -> Path:
 
     Raises:
         FileExistsError: the version is there already.
-        ExportRefusedError: what was written does not answer as it should.
+        ExportRefusedError: `check_version` refuses what was written.
     """
     target = version_folder(models, "warp", version)
     with written_whole(target) as folder:
         save_warp(warp_card(), folder)
         write_warmup(folder, warp_requests())
-        verify_warp(folder)
         record_golden(folder)
+        _refuse_what_check_refuses(folder)
     return target
 
 
@@ -116,6 +122,14 @@ def _refuse_diverged(model: Any, what: str) -> None:
             f"the weights of {what} are not all finite: the training diverged. Train again with a "
             "lower --learning-rate."
         )
+
+
+def _refuse_what_check_refuses(folder: Path) -> None:
+    try:
+        for _ in check_version(folder):
+            pass
+    except PromotionError as error:
+        raise ExportRefusedError(f"the export breaks the contract: {error}") from error
 
 
 def _read_config(run_folder: Path) -> dict[str, Any]:

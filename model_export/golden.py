@@ -1,7 +1,9 @@
 """Golden answers: what a version answered to its own warm-up requests when it was exported."""
 
+import zlib
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -45,17 +47,23 @@ def read_golden(folder: Path) -> Answers:
 
     Raises:
         FileNotFoundError: the version folder has none.
+        ValueError: they are damaged.
     """
     path = folder / _FILE
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no golden answers ({_FILE}); export it again")
     answers: Answers = []
-    with np.load(path, allow_pickle=False) as stored:
-        for key, values in stored.items():
-            number, _, name = key.partition(".")
-            while len(answers) <= int(number):
-                answers.append({})
-            answers[int(number)][name] = values
+    try:
+        # NumPy leaves a file open that it opened itself and cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            for key, values in stored.items():
+                number, _, name = key.partition(".")
+                while len(answers) <= int(number):
+                    answers.append({})
+                answers[int(number)][name] = values
+    # An empty file, another kind of file, and a part of one that is cut short or changed.
+    except (EOFError, ValueError, BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is damaged; export it again") from error
     return answers
 
 
@@ -63,18 +71,22 @@ def compare_golden(expected: Answers, answers: Answers) -> float:
     """Return the largest difference between a version's golden answers and those of now.
 
     Raises:
-        PromotionError: an answer differs by more than rounding may.
+        PromotionError: an answer differs by more than rounding may, or there is one on one side
+            alone.
     """
+    if len(expected) != len(answers):
+        raise PromotionError(
+            f"there are {len(answers)} warm-up requests and golden answers to {len(expected)}; "
+            "export it again"
+        )
     largest = 0.0
     for number, (wanted, got) in enumerate(zip(expected, answers, strict=True)):
-        for name, values in wanted.items():
+        for name in sorted(wanted.keys() | got.keys()):
             what = f"'{name}' of golden request {number}"
-            if name not in got or (got[name].dtype, got[name].shape) != (
-                values.dtype,
-                values.shape,
-            ):
-                found = f"{got[name].dtype} {got[name].shape}" if name in got else "missing"
-                raise PromotionError(f"{what} must be {values.dtype} {values.shape}; it is {found}")
+            now, then = _form(got.get(name)), _form(wanted.get(name))
+            if now != then:
+                raise PromotionError(f"{what} must be {then}, as at the export; it is {now}")
+            values = wanted[name]
             difference = float(np.abs(got[name].astype(float) - values.astype(float)).max())
             # Written so that a NaN is refused.
             if not difference <= TOLERANCE:
@@ -84,3 +96,7 @@ def compare_golden(expected: Answers, answers: Answers) -> float:
                 )
             largest = max(largest, difference)
     return largest
+
+
+def _form(values: np.ndarray | None) -> str:
+    return "missing" if values is None else f"{values.dtype} {values.shape}"

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from model_export.naming import named_afresh
+from model_export.keras_file import load_keras
+from model_export.keras_looks import Look, find_image_look, noted_looks
+from model_export.keras_output import OutputKind, chosen_output, output_kind
+from model_export.keras_own import InputRange, in_float32
 from model_export.subject import Subject
-from stn import SpatialTransformer
+from stn import SpatialTransformer, get_transform
 
-InputRange = Literal["unit", "symmetric", "bytes"]
-RANGES: tuple[InputRange, ...] = get_args(InputRange)
 _NUM_SAMPLES = 8
+# From black to white is 1 or 2 in a model that takes such images; one that divides them by 255 has
+# been made for bytes.
+_SCALED_DOWN = 0.02
 
 
 def open_keras_classifier(
@@ -22,6 +26,7 @@ def open_keras_classifier(
     labels: Sequence[str] | None = None,
     input_range: InputRange = "unit",
     polarity: str = "light_on_dark",
+    output: OutputKind | None = None,
 ) -> Subject:
     """Open a `.keras` file as a subject for export.
 
@@ -30,86 +35,94 @@ def open_keras_classifier(
         labels: of the classes; their numbers when left out.
         input_range: what the model takes: `unit` is 0 to 1, `symmetric` -1 to 1, `bytes` 0 to 255.
         polarity: what lies around a picture: `light_on_dark` or `dark_on_light`.
+        output: what the model gives; see `output_kind`.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the model cannot honour the contract; the sentence says what is missing.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is no file; --keras needs what model.save() wrote")
-    try:
-        model = named_afresh(lambda: keras.models.load_model(path, compile=False))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path} is not a Keras model that can be read: {error}") from error
-    served = KerasClassifier(model, input_range)
-    shape = (_NUM_SAMPLES, *model.input_shape[1:])
+    model = load_keras(path)
+    shape = (_NUM_SAMPLES, *image_shape(model))
+    kind = output_kind(model, output)
     samples = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    count = served.check(samples)
+    probabilities = in_float32(model, samples, input_range, kind)
+    served = KerasClassifier(model, input_range, kind)
+    count = probabilities.shape[1]
     names = tuple(labels) if labels is not None else tuple(str(number) for number in range(count))
     if len(names) != count or len(set(names)) != count:
         raise ValueError(
             f"the model has {count} classes and needs as many different labels; got {len(names)}"
         )
-    return Subject(served, names, served.transform, polarity, samples)
+    return Subject(
+        served, names, served.transform, polarity, samples, own_probabilities=probabilities
+    )
 
 
 class KerasClassifier:
     """A Keras model as `subject.ServedModel`: it gives theta and the warped image besides.
 
+    Between its input and the `SpatialTransformer` there may be layers that scale and shift each
+    channel, such as `Rescaling` and `Normalization`; the warped image is taken back to [0, 1]. Of
+    several transformers on the image the first is shown.
+
     Args:
-        model: one input of images, one output of logits or probabilities (or a dictionary with
-            `logits` or `probabilities`), and a `SpatialTransformer` on the images.
+        model: functional or Sequential; one input of images, one output of logits or probabilities
+            (or a dictionary with `logits` or `probabilities`), and a `SpatialTransformer` on the
+            images.
         input_range: see `open_keras_classifier`.
+        output: see `output_kind`.
+
+    Attributes:
+        input_shape: `(None, height, width, channels)`.
+        transform: the name of the transformer's transform.
 
     Raises:
         ValueError: it is not built like that.
     """
 
-    def __init__(self, model: keras.Model, input_range: InputRange = "unit") -> None:
-        shape = model.input_shape
-        if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
-            raise ValueError(
-                "the model must take one batch of images of a fixed size, (batch, height, width, "
-                f"channels); it takes {shape}"
-            )
-        if shape[3] not in (1, 3):
-            raise ValueError(f"images must have 1 or 3 channels; the model takes {shape[3]}")
-        found = [layer for layer in model.layers if isinstance(layer, SpatialTransformer)]
-        if not found:
+    def __init__(
+        self,
+        model: keras.Model,
+        input_range: InputRange = "unit",
+        output: OutputKind | None = None,
+    ) -> None:
+        shape = image_shape(model)
+        self.input_shape: tuple[int | None, ...] = (None, *shape)
+        self._model = model
+        self._range = input_range
+        self._kind = output_kind(model, output)
+        layers = model._flatten_layers()
+        self._transformers = [layer for layer in layers if isinstance(layer, SpatialTransformer)]
+        if not self._transformers:
             names = ", ".join(sorted({type(layer).__name__ for layer in model.layers}))
             raise ValueError(
-                "the model holds no stn.SpatialTransformer among its own layers, so that there is "
-                f"no theta to show; it holds {names}"
+                "the model holds no stn.SpatialTransformer, so that there is no theta to show; it "
+                f"holds {names}"
             )
-        self._transformer = found[0]
-        if self._transformer.input.shape[3] != shape[3] or not self._transformer.transform.name:
+        self._look = find_image_look(lambda images: self._run(images)[1], shape)
+        self.transform = self._look.layer.transform.name
+        if get_transform(self.transform).num_parameters == 0:
             raise ValueError(
-                f"the model's first SpatialTransformer warps "
-                f"{self._transformer.input.shape[3]} feature maps, not the image of {shape[3]} "
-                "channels: there is no picture of what it saw"
+                f"theta must be a row of numbers for each image; that of the transform "
+                f"{self.transform!r} is not"
             )
-        self.transform = self._transformer.transform.name
-        self.input_shape: tuple[int | None, ...] = shape
-        self._range = input_range
-        self._model = model
-        output = model.output
-        self._inner = keras.Model(
-            model.input, [self._transformer.input, self._transformer.output, output], name="served"
-        )
+        if input_range != "bytes" and np.abs(self._look.scale).max() < _SCALED_DOWN:
+            raise ValueError(
+                f"the model scales images down before it looks at them, as if they were bytes, but "
+                f"the input range is {input_range!r}: give --input-range bytes"
+            )
 
     def __call__(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         """Map float32 images in [0, 1] to `logits`, `theta` and `warped`."""
-        given = {"unit": images, "symmetric": 2 * images - 1, "bytes": 255 * images}[self._range]
-        sent, outputs, answer = self._inner(given, training=training)
-        several = isinstance(outputs, (list, tuple))
-        warped = outputs[0] if several else outputs
-        if self._transformer.return_theta:
-            theta = outputs[1]
-        else:
-            # Worked out twice in the graph, which TensorFlow's optimizer makes once again.
-            theta = self._transformer.localize(sent, training=training)
-        seen = {"unit": warped, "symmetric": (warped + 1) / 2, "bytes": warped / 255}[self._range]
-        return {"logits": _logits(answer), "theta": theta, "warped": seen}
+        answer, looks = self._run(images, training)
+        answer = tf.cast(chosen_output(answer)[1], tf.float32)
+        if self._kind == "probabilities":
+            # Of which these are the logarithm: the softmax gives them back, and makes them sum to 1
+            # where they were rounded.
+            answer = tf.math.log(tf.maximum(answer, 1e-30))
+        look = looks[self._look.number]
+        warped = self._look.picture(look.warped)
+        return {"logits": answer, "theta": tf.cast(look.theta, tf.float32), "warped": warped}
 
     def get_weights(self) -> list[np.ndarray]:
         """Return all weights."""
@@ -120,42 +133,31 @@ class KerasClassifier:
         """Return how many numbers they are."""
         return int(self._model.count_params())
 
-    def check(self, samples: np.ndarray) -> int:
-        """Ask the model about samples, and return the number of its classes.
-
-        Raises:
-            ValueError: its answers are not those of a classifier.
-        """
-        outputs = self(tf.cast(samples, tf.float32) / 255)
-        logits = outputs["logits"].numpy()
-        if logits.ndim != 2 or logits.shape[1] < 2:
-            raise ValueError(
-                "the model must give one number for each of two or more classes, (batch, classes); "
-                f"it gives {logits.shape}"
-            )
-        for name in ("logits", "theta", "warped"):
-            if not np.isfinite(outputs[name].numpy()).all():
-                raise ValueError(f"the model's {name} hold numbers that are not finite")
-        return int(logits.shape[1])
+    def _run(self, images: tf.Tensor, training: bool = False) -> tuple[Any, list[Look]]:
+        """Call the model; what it gives comes back, and what its transformers looked at."""
+        if self._range == "symmetric":
+            images = 2 * images - 1
+        elif self._range == "bytes":
+            # They are whole numbers, and a model that casts them would cut them off.
+            images = tf.round(255 * images)
+        with noted_looks(self._transformers) as looks:
+            answer = self._model(images, training=training)
+        return answer, looks
 
 
-def _logits(answer: Any) -> tf.Tensor:
-    """Return logits; probabilities are the softmax of their logarithm."""
-    if isinstance(answer, dict):
-        for name in ("logits", "probabilities"):
-            if name in answer:
-                answer = answer[name]
-                break
-        else:
-            raise ValueError(
-                f"the model must give 'logits' or 'probabilities'; it gives {', '.join(answer)}"
-            )
-    if isinstance(answer, (list, tuple)):
+def image_shape(model: keras.Model) -> tuple[int, int, int]:
+    """Return `(height, width, channels)` of what a model takes.
+
+    Raises:
+        ValueError: it is not a batch of grey or colour images of one size.
+    """
+    shapes = [tuple(tensor.shape) for tensor in model.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] or None in shapes[0][1:]:
         raise ValueError(
-            f"the model gives {len(answer)} outputs without names; it must give one, or a "
-            "dictionary with 'logits' or 'probabilities'"
+            "the model must take one batch, of any number of images of a fixed size, (None, "
+            f"height, width, channels); it takes {', '.join(map(str, shapes))}"
         )
-    is_probabilities = tf.reduce_all(answer >= 0, axis=-1, keepdims=True) & (
-        tf.abs(tf.reduce_sum(answer, axis=-1, keepdims=True) - 1) < 1e-3
-    )
-    return tf.where(is_probabilities, tf.math.log(tf.maximum(answer, 1e-30)), answer)
+    if shapes[0][3] not in (1, 3):
+        raise ValueError(f"images must have 1 or 3 channels; the model takes {shapes[0][3]}")
+    height, width, channels = shapes[0][1:]
+    return height, width, channels

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from model_export.distortion import CANVAS
 from model_export.naming import named_afresh
+from model_export.saved_models import predict_outputs
 from model_export.session_model import SessionModel
 
 # From uint8 (num, height, width), or with channels, to probabilities, theta and warped by name.
@@ -25,12 +26,7 @@ def keras_predictor(model: Any) -> Predictor:
 
     @tf.function
     def forward(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs = model(tf.cast(images, tf.float32) / 255, training=False)
-        return {
-            "probabilities": tf.nn.softmax(outputs["logits"]),
-            "theta": outputs["theta"],
-            "warped": outputs["warped"],
-        }
+        return predict_outputs(model, images)
 
     return _in_batches(lambda images: {k: v.numpy() for k, v in forward(images).items()})
 

@@ -31,12 +31,7 @@ def save_classifier(model: Any, labels: list[str], card: str, folder: Path) -> N
     def predict(images: tf.Tensor) -> dict[str, tf.Tensor]:
         # TensorFlow Serving enforces no shapes, and a wrong rank in a convolution can abort it.
         images = tf.ensure_shape(images, [None, height, width, channels])
-        outputs = model(tf.cast(images, tf.float32) / 255, training=False)
-        return {
-            "probabilities": tf.nn.softmax(outputs["logits"]),
-            "theta": outputs["theta"],
-            "warped": outputs["warped"],
-        }
+        return predict_outputs(model, images)
 
     images = tf.TensorSpec([None, height, width, channels], tf.uint8, "images")
     rows = tf.TensorSpec([None], tf.uint8, "rows")
@@ -55,6 +50,22 @@ def save_classifier(model: Any, labels: list[str], card: str, folder: Path) -> N
     place = {id(handle): number for number, (handle, _) in enumerate(graph.captures)}
     servable.weights = sorted(graph.variables, key=lambda variable: place[id(variable.handle)])
     _save(servable, signatures, folder)
+
+
+def predict_outputs(model: Any, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Return what `predict` answers: probabilities, theta and the warped image, all float32.
+
+    Args:
+        model: see `subject.ServedModel`; it may be one of mixed precision.
+        images: uint8 `(batch, height, width, channels)`.
+    """
+    outputs = model(tf.cast(images, tf.float32) / 255, training=False)
+    outputs = {name: tf.cast(values, tf.float32) for name, values in outputs.items()}
+    return {
+        "probabilities": tf.nn.softmax(outputs["logits"]),
+        "theta": outputs["theta"],
+        "warped": outputs["warped"],
+    }
 
 
 def save_warp(card: str, folder: Path) -> None:

@@ -11,6 +11,7 @@ from model_export.card import CLASSIFIER_KEYS, WARP_KEYS
 from model_export.saved_models import WARP_TYPES
 from model_export.undo import PromotionError
 from model_export.warp_graph import INTERPOLATIONS, PADDINGS
+from stn import get_transform
 
 # A tensor by name: its type, and its shape with None for what may be any fixed size.
 Tensors = Mapping[str, tuple[tf.DType, tuple[int | None, ...]]]
@@ -66,10 +67,37 @@ def _check_classifier(
         raise PromotionError(
             f"'describe' must give {classes} labels, one for each class; got shape {labels}"
         )
+    _check_facts(signatures["predict"], card)
+
+
+def _check_facts(predict: Any, card: dict[str, Any]) -> None:
+    """Refuse a card that says otherwise than the signature, and one that no gateway could use."""
+    _, height, width, channels = _shape(predict.inputs["images"])
+    _, *output_size, seen_channels = _shape(predict.outputs["warped"])
+    if seen_channels != channels:
+        raise PromotionError(f"'warped' has {seen_channels} channels and 'images' has {channels}")
+    needed = {
+        "input": {"height": height, "width": width, "channels": channels},
+        "output_size": dict(zip(("height", "width"), output_size, strict=True)),
+    }
+    for key, sizes in needed.items():
+        said = card[key]
+        if not isinstance(said, dict) or not sizes.items() <= said.items():
+            raise PromotionError(f"the card's {key} is {said}; that of 'predict' is {sizes}")
     polarity = card["input"].get("polarity")
     if polarity not in _POLARITIES:
         raise PromotionError(
             f"the card's polarity must be one of {', '.join(_POLARITIES)}; it is {polarity!r}"
+        )
+    try:
+        numbers = get_transform(card["transform"]).num_parameters
+    except (TypeError, ValueError) as error:
+        raise PromotionError(f"the card's transform: {error}") from error
+    (theta,) = _shape(predict.outputs["theta"])[1:]
+    if numbers != theta:
+        raise PromotionError(
+            f"theta of the card's transform, {card['transform']!r}, has {numbers} numbers; that of "
+            f"'predict' has {theta}"
         )
 
 

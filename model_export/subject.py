@@ -41,6 +41,8 @@ class Subject:
         polarity: `light_on_dark` or `dark_on_light`: what lies around a picture.
         samples: uint8 `(num, height, width, channels)`, for the warm-up file and the checks.
         facts: what else its card says: test errors, training data, training.
+        own_probabilities: float32 `(num, classes)`, of the samples, by the model as it was trained,
+            where `model` only wraps that one.
     """
 
     model: ServedModel
@@ -49,6 +51,7 @@ class Subject:
     polarity: str
     samples: np.ndarray
     facts: dict[str, Any] = field(default_factory=dict)
+    own_probabilities: np.ndarray | None = None
 
 
 def subject_card(name: str, subject: Subject, outputs: dict[str, np.ndarray]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
 
@@ -92,13 +93,19 @@ def read_warmup(folder: Path) -> list[PredictRequest]:
 
     Raises:
         FileNotFoundError: it has none.
-        tf.errors.DataLossError: it is damaged.
+        ValueError: it is damaged, or holds no requests.
     """
     path = folder / _FILE
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no warm-up file ({_FILE}); export it again")
     records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-    return [PredictionLog.FromString(record).predict_log.request for record in records]
+    try:
+        requests = [PredictionLog.FromString(record).predict_log.request for record in records]
+    except (tf.errors.DataLossError, DecodeError) as error:
+        raise ValueError(f"{path} is damaged; export it again") from error
+    if not requests:
+        raise ValueError(f"{path} holds no requests; export it again")
+    return requests
 
 
 def replay(requests: Sequence[PredictRequest], model: SessionModel) -> list[dict[str, np.ndarray]]:

@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 from model_export.card import CLASSIFIER_KEYS
-from model_export.check import check_version
+from model_export.check import BATCHES, check_version
+from model_export.cli import main
 from model_export.golden import record_golden
 from model_export.undo import PromotionError
 from model_export.verify import ExportRefusedError
@@ -21,6 +22,8 @@ from tests.versions import FORMER_FOLDER, SHIPPED
 
 MODELS = Path(__file__).parents[2] / "models"
 STN = MODELS / "stn" / str(SHIPPED)
+WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
+GOLDEN = Path("assets.extra") / "golden.npz"
 
 
 @pytest.mark.parametrize(
@@ -38,20 +41,106 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_answers_other_than_at_the_export_are_found(copy: Path) -> None:
-    path = copy / "assets.extra" / "golden.npz"
-    with np.load(path) as stored:
+    with np.load(copy / GOLDEN) as stored:
         answers = {name: stored[name] + (name == "3.theta") * 1e-3 for name in stored}
-    np.savez(path, **answers)
+    np.savez(copy / GOLDEN, **answers)
 
     with pytest.raises(PromotionError, match=r"'theta' of golden request 3 differs by 0\.001"):
         list(check_version(copy))
 
 
-def test_a_version_without_its_warm_up_file_is_found(copy: Path) -> None:
-    (copy / "assets.extra" / "tf_serving_warmup_requests").unlink()
+@pytest.mark.parametrize(
+    ("path", "reason"), [(WARMUP, "has no warm-up file"), (GOLDEN, "has no golden answers")]
+)
+def test_a_version_without_a_part_is_found(path: Path, reason: str, copy: Path) -> None:
+    (copy / path).unlink()
 
-    with pytest.raises(FileNotFoundError, match="has no warm-up file"):
+    with pytest.raises(ExportRefusedError, match=reason):
         list(check_version(copy))
+
+
+def cut_short(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def overwritten(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes(64) + content[middle + 64 :]
+
+
+@pytest.mark.parametrize("harm", [cut_short, overwritten])
+@pytest.mark.parametrize("path", [WARMUP, GOLDEN], ids=["warm-up", "golden"])
+def test_a_damaged_part_is_said_in_one_line(
+    path: Path, harm: Callable[[bytes], bytes], copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / path).write_bytes(harm((copy / path).read_bytes()))
+
+    status = main(["check", str(copy)])
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert status == 1
+    assert line.endswith(f"{path.name} is damaged; export it again")
+
+
+def test_a_version_that_is_asked_nothing_proves_nothing(copy: Path) -> None:
+    (copy / WARMUP).write_bytes(b"")
+    np.savez(copy / GOLDEN)
+
+    with pytest.raises(ExportRefusedError, match="holds no requests"):
+        list(check_version(copy))
+
+
+@pytest.mark.parametrize(
+    ("is_left_out", "reason"),
+    [
+        (lambda key: key.endswith("theta"), "'theta' of golden request 0 must be missing"),
+        (lambda key: key.startswith("11."), "12 warm-up requests and golden answers to 11"),
+        (lambda key: key.startswith("4."), "'probabilities' of golden request 4 must be missing"),
+    ],
+    ids=["an output", "the last request", "a request"],
+)
+def test_each_output_of_each_request_has_its_golden_answer(
+    is_left_out: Callable[[str], bool], reason: str, copy: Path
+) -> None:
+    with np.load(copy / GOLDEN) as stored:
+        answers = {name: stored[name] for name in stored if not is_left_out(name)}
+    np.savez(copy / GOLDEN, **answers)
+
+    with pytest.raises(PromotionError, match=reason):
+        list(check_version(copy))
+
+
+SIZE = {"height": 8, "width": 8}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"input": {**SIZE, "channels": 3, "polarity": "light_on_dark"}}, "card's input is"),
+        ({"input": {**SIZE, "width": 9, "channels": 1}}, "card's input is"),
+        ({"input": "pictures"}, "card's input is"),
+        ({"output_size": {"height": 7, "width": 8}}, "card's output_size is"),
+        ({"transform": "tps"}, "has 32 numbers; that of 'predict' has 6"),
+        ({"transform": "magic"}, "transform must be one of"),
+        ({"input": {**SIZE, "channels": 1, "polarity": "any"}}, "polarity must be one of"),
+    ],
+)
+def test_a_card_that_says_otherwise_than_the_signatures_is_found(
+    changed: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    write_version(tmp_path, **changed)
+
+    with pytest.raises(PromotionError, match=reason):
+        list(check_version(tmp_path))
+
+
+def test_the_help_names_the_batches_that_are_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["check", "--help"])
+
+    *sizes, last = map(str, BATCHES)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"batches of {', '.join(sizes)} and {last} do" in said
 
 
 def test_weights_that_are_cut_short_are_found(copy: Path) -> None:
@@ -95,13 +184,22 @@ def test_a_model_that_loads_and_answers_wrongly_is_found(
         list(check_version(tmp_path))
 
 
-def write_version(folder: Path, change: Change) -> None:
-    """Write a small classifier whose answers are changed."""
+CARD = {
+    "task": "classification",
+    "transform": "affine",
+    "input": {"height": 8, "width": 8, "channels": 1, "polarity": "light_on_dark"},
+    "output_size": {"height": 8, "width": 8},
+}
+
+
+def write_version(
+    folder: Path, change: Change = lambda outputs: outputs, **changed_card: Any
+) -> None:
+    """Write a small classifier whose answers, or whose card, are changed."""
     images = keras.Input((8, 8, 1))
     features = keras.layers.Flatten()(images)
     model = keras.Model(images, [keras.layers.Dense(2)(features), keras.layers.Dense(6)(features)])
-    card: dict[str, Any] = dict.fromkeys(CLASSIFIER_KEYS, "")
-    card |= {"task": "classification", "input": {"polarity": "light_on_dark"}}
+    card: dict[str, Any] = dict.fromkeys(CLASSIFIER_KEYS, "") | CARD | changed_card
     described = {"labels": ["a", "b"], "card": json.dumps(card)}
 
     def predict(images: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
 from model_export import export as export_module
+from model_export import saved_models
 from model_export.card import classifier_card, weights_digest
 from model_export.data import Digits
 from model_export.distortion import fixed_set
@@ -383,9 +384,9 @@ def save_with_an_empty_card(model: keras.Model, labels: list[str], card: str, fo
         (save_with_python_inside, "calls back into Python"),
         (save_with_forced_xla, "insists on XLA"),
         (save_with_another_scale, "differs from the Keras model by"),
-        (save_without_theta, r"'theta' must have shape \(1, 6\); got None"),
+        (save_without_theta, r"'theta' must be float32 \(1, 6\); got nothing"),
         (save_with_a_label_short, "must give 10 labels"),
-        (save_with_an_empty_card, "the card lacks convention"),
+        (save_with_an_empty_card, "breaks the contract: the card's task must be"),
     ],
 )
 def test_a_broken_export_is_refused_and_leaves_nothing(
@@ -422,19 +423,10 @@ def test_weights_that_are_not_finite_are_refused(
 def test_a_warp_that_is_not_exact_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def save(card: str, folder: Path) -> None:
-        def warp(images: tf.Tensor, theta: tf.Tensor, output_size: tf.Tensor) -> dict[str, Any]:
-            return {"warped": images + 0 * theta[0, 0] + tf.cast(output_size[0] - 4, tf.float32)}
+    def brighter(images: tf.Tensor, *_: Any) -> tf.Tensor:
+        return images + 1
 
-        spec = [
-            tf.TensorSpec([None] * 4, tf.float32, "images"),
-            tf.TensorSpec([None, 6], tf.float32, "theta"),
-            tf.TensorSpec([2], tf.int32, "output_size"),
-        ]
-        signatures = {"warp": tf.function(warp, input_signature=spec)}
-        tf.saved_model.save(tf.Module(), folder, signatures)
-
-    monkeypatch.setattr(export_module, "save_warp", save)
+    monkeypatch.setattr(saved_models, "warp_images", brighter)
 
     with pytest.raises(ExportRefusedError, match="the identity of 'warp' is not exact"):
         export_warp(tmp_path / "models")

@@ -146,7 +146,6 @@ def test_a_bad_request_fails_the_export_of_warp_too(
 ) -> None:
     bad = predict_request("warp", "warp", {"images": np.zeros((1, 1, 1, 1), np.float32)})
     monkeypatch.setattr(export_module, "warp_requests", lambda: [bad])
-    monkeypatch.setattr(export_module, "verify_warp", lambda folder: None)
 
     with pytest.raises(ExportRefusedError, match="replay of its warm-up file"):
         export_warp(tmp_path / "models")
