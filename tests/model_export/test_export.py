@@ -369,6 +369,16 @@ def save_without_theta(model: keras.Model, labels: list[str], card: str, folder:
     _save_archive(model, folder, labels, card, predict)
 
 
+def save_with_half_of_the_bits(
+    model: keras.Model, labels: list[str], card: str, folder: Path
+) -> None:
+    def predict(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = _outputs(model, images)
+        return {**outputs, "theta": tf.cast(outputs["theta"], tf.float16)}
+
+    _save_archive(model, folder, labels, card, predict)
+
+
 def save_with_a_label_short(model: keras.Model, labels: list[str], card: str, folder: Path) -> None:
     _save_archive(model, folder, labels[1:], card, lambda images: _outputs(model, images))
 
@@ -385,6 +395,7 @@ def save_with_an_empty_card(model: keras.Model, labels: list[str], card: str, fo
         (save_with_forced_xla, "insists on XLA"),
         (save_with_another_scale, "differs from the Keras model by"),
         (save_without_theta, r"'theta' must be float32 \(1, 6\); got nothing"),
+        (save_with_half_of_the_bits, r"'theta' must be float32 \(1, 6\); got float16"),
         (save_with_a_label_short, "must give 10 labels"),
         (save_with_an_empty_card, "breaks the contract: the card's task must be"),
     ],
@@ -403,6 +414,19 @@ def test_a_broken_export_is_refused_and_leaves_nothing(
         export_classifier(run_folder, few, tmp_path / "models")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_of_half_precision_answers_in_float32() -> None:
+    def model(images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        assert not training
+        half = tf.cast(images, tf.bfloat16)
+        return {"logits": half[:, 0, :, 0], "theta": half[:, 0, :, 0], "warped": half}
+
+    outputs = saved_models.predict_outputs(model, tf.zeros((1, 6, 6, 1), tf.uint8))
+
+    assert {name: values.dtype for name, values in outputs.items()} == dict.fromkeys(
+        ("probabilities", "theta", "warped"), tf.float32
+    )
 
 
 def test_weights_that_are_not_finite_are_refused(

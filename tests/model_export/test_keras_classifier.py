@@ -123,6 +123,8 @@ def test_a_model_of_half_precision_is_served_in_float32(policy: str, tmp_path: P
     folder = export_subject(subject, tmp_path / "models")
 
     assert list(check_version(folder))
+    layers_served = subject.model._model._flatten_layers()  # type: ignore[attr-defined]
+    assert {layer.compute_dtype for layer in layers_served} == {"float32"}
     with SessionModel(folder) as served:
         outputs = served.run("predict", images=images)
         types = {output.dtype for output in served.signatures["predict"].outputs.values()}
