@@ -16,7 +16,7 @@ from model_export.config import TrainingConfig
 from model_export.data import Digits
 from model_export.localizer_health import DeadLocalizerError
 from model_export.predictors import load_weights
-from model_export.progress import BarProgress, training_progress
+from model_export.progress import BarProgress, reading_progress, training_progress
 from model_export.shifts import ALL_AT_ONCE, SHIFTS
 from model_export.verify import ExportRefusedError
 
@@ -309,6 +309,19 @@ def test_at_a_terminal_there_is_a_bar() -> None:
     assert isinstance(progress, BarProgress)
     assert "3/3" in written.getvalue()
     assert "loss 0.2500" in written.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_reading_pictures_has_a_bar_at_a_terminal_alone(terminal: bool) -> None:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=terminal, width=200)
+
+    with reading_progress(console, 4) as told:
+        for _ in range(3):
+            told()
+
+    assert ("reading" in written.getvalue()) == terminal
+    assert ("75%" in written.getvalue()) == terminal
 
 
 # Killed.
