@@ -13,11 +13,11 @@ from model_export.data import load_digits
 from model_export.evaluate import Evaluation, TestError
 from model_export.evaluate import evaluate as evaluate_classifier
 from model_export.export import export_classifier, export_subject, export_warp
+from model_export.foreign.classifier import open_keras_classifier
+from model_export.foreign.file import import_layers
 from model_export.images.command import train_images
 from model_export.images.evaluation import evaluate_images
 from model_export.images.subjects import is_run_on_pictures, pictures_subject
-from model_export.keras_classifier import open_keras_classifier
-from model_export.keras_file import import_layers
 from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
 from model_export.pictures import draw_learning_curves, draw_looks, worst_first
 from model_export.predictors import WEIGHTS, keras_predictor, newest_version, open_predictor

@@ -12,8 +12,8 @@ from model_export.serving_cli import Commands, Formatter
 _HELP = {
     "recipe": "how digits are drawn: rts, or robust: some of them also with any pen, larger and "
     "smaller, turned further, and on grey paper",
-    "epochs": "passes over the training pictures, each time distorted anew; with --images at least "
-    "20 batches each, however few pictures there are",
+    "epochs": "passes over the training pictures, each time distorted anew; of your own pictures "
+    "at least 20 batches each, however few they are",
     "batch_size": "pictures per step",
     "learning_rate": "peak rate, after a linear warm-up and before a cosine to zero",
     "localizer_rate": "factor on that rate for the localization network; at 1.0 it can die",

@@ -15,7 +15,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from model_export.canonical import make_canonical
 from model_export.data import Digits, load_sample
 from model_export.export import export_classifier
-from model_export.keras_classifier import open_keras_classifier
+from model_export.foreign.classifier import open_keras_classifier
 from model_export.saved_models import save_classifier, save_warp
 from model_export.version_folder import folder_digest
 from tests.model_export.test_start import classifier

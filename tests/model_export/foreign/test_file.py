@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from model_export.cli import main
-from model_export.keras_file import import_layers, load_keras
-from tests.model_export.keras_models import SIZE, classifier, transformer
+from model_export.foreign.file import import_layers, load_keras
+from tests.model_export.foreign.models import SIZE, classifier, transformer
 
 layers = keras.layers
 

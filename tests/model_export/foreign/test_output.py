@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from model_export.keras_classifier import KerasClassifier
-from model_export.keras_output import output_kind
-from model_export.keras_own import in_float32, own_probabilities
-from tests.model_export.keras_models import Part, classifier, pictures, softmax, with_weights
+from model_export.foreign.classifier import KerasClassifier
+from model_export.foreign.output import output_kind
+from model_export.foreign.own import in_float32, own_probabilities
+from tests.model_export.foreign.models import Part, classifier, pictures, softmax, with_weights
 
 layers = keras.layers
 

@@ -14,13 +14,13 @@ import tensorflow as tf
 from model_export.check import check_version
 from model_export.cli import main
 from model_export.export import export_subject
-from model_export.keras_classifier import KerasClassifier, open_keras_classifier
-from model_export.keras_own import InputRange
+from model_export.foreign.classifier import KerasClassifier, open_keras_classifier
+from model_export.foreign.own import InputRange
 from model_export.session_model import SessionModel
 from model_export.subject import Subject, subject_card
 from model_export.verify import ExportRefusedError
 from stn import LocalizationNetwork, SpatialTransformer
-from tests.model_export.keras_models import (
+from tests.model_export.foreign.models import (
     SIZE,
     classifier,
     pictures,

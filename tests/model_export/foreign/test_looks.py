@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from model_export.keras_classifier import KerasClassifier
-from model_export.keras_own import InputRange
+from model_export.foreign.classifier import KerasClassifier
+from model_export.foreign.own import InputRange
 from stn import SpatialTransformer
-from tests.model_export.keras_models import (
+from tests.model_export.foreign.models import (
     SIZE,
     Part,
     classifier,

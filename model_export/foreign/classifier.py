@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from model_export.keras_file import load_keras
-from model_export.keras_looks import Look, find_image_look, noted_looks
-from model_export.keras_output import OutputKind, chosen_output, output_kind
-from model_export.keras_own import InputRange, in_float32
+from model_export.foreign.file import load_keras
+from model_export.foreign.looks import Look, find_image_look, noted_looks
+from model_export.foreign.output import OutputKind, chosen_output, output_kind
+from model_export.foreign.own import InputRange, in_float32
 from model_export.subject import Subject
 from stn import SpatialTransformer, get_transform
 

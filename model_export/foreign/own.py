@@ -5,7 +5,7 @@ from typing import Literal
 import keras
 import numpy as np
 
-from model_export.keras_output import OutputKind, chosen_output
+from model_export.foreign.output import OutputKind, chosen_output
 
 InputRange = Literal["unit", "symmetric", "bytes"]
 

@@ -1,0 +1,1 @@
+"""Keras classifiers that were built elsewhere, made fit to be served."""
