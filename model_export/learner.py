@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,12 +72,7 @@ class Course:
         self.history: list[Row] = []
         if path.is_file():
             notes = read_notes(path)
-            before = notes["settings"]
-            if different := [name for name in settings if before.get(name) != settings[name]]:
-                raise ValueError(
-                    f"{path.parent} was begun with other settings ({', '.join(different)}); name "
-                    "another folder, or go on with the old ones"
-                )
+            refuse_other_settings(f"{path.parent} was begun", notes["settings"], settings)
             restore_state(path, learner.variables)
             self.history = list(notes["history"])
 
@@ -101,3 +96,21 @@ class Course:
         self.history.append(row)
         notes = {"settings": self._settings, "history": self.history}
         save_state(self._path, self._learner.variables, notes)
+
+
+def refuse_other_settings(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with other settings than those of before.
+
+    Args:
+        what: happened before, such as `runs/1 was begun`.
+        before: the settings then; there may be more.
+        now: those that are asked for.
+
+    Raises:
+        ValueError: some are not the same; it names them.
+    """
+    if different := [name for name in now if before.get(name) != now[name]]:
+        raise ValueError(
+            f"{what} with other settings ({', '.join(different)}); name another folder, or go on "
+            "with the old ones"
+        )

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from model_export.data import Digits
-from model_export.learner import Course, Row
+from model_export.learner import Course, Row, refuse_other_settings
 from model_export.reproduce.experiments import EXPERIMENTS, Experiment, fixed_set
 from model_export.reproduce.measure import measuring
 from model_export.reproduce.networks import NETWORKS
@@ -134,13 +134,9 @@ def train_cell(
 
 def _finished(folder: Path, recipe: Recipe, digits: Digits) -> dict[str, Any]:
     result: dict[str, Any] = json.loads((folder / RESULT).read_text())
-    wanted = {**asdict(recipe), "data": digits.name}
-    found = {**result["recipe"], "data": result["test"]["data"]}
-    if different := [name for name in wanted if found.get(name) != wanted[name]]:
-        raise ValueError(
-            f"{folder} was trained with other settings ({', '.join(different)}); name another "
-            "--out, or go on with the old ones"
-        )
+    before = {**result["recipe"], "data": result["test"]["data"]}
+    now = {**asdict(recipe), "data": digits.name}
+    refuse_other_settings(f"{folder} was trained", before, now)
     return result
 
 
