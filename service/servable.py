@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -198,6 +198,8 @@ class Servable(Generic[Model]):
             while True:
                 now = asyncio.get_running_loop().time()
                 canary = self._canaries.check(self._backend, model, now + _ASK_SECONDS)
+                if sent:
+                    canary = _or_silence(canary)
                 sent[asyncio.ensure_future(canary)] = now
                 done, _ = await asyncio.wait(
                     sent, timeout=_PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -273,6 +275,17 @@ class Servable(Generic[Model]):
             raise self._not_ready()
         known = ", ".join(str(v) for v in sorted(self.models))
         raise UnknownVersion(f"{self.name} has no version {version} ready; it has {known}")
+
+
+async def _or_silence(canary: Coroutine[Any, Any, None]) -> None:
+    """Send a canary after others; that there is no room for it does not mean that they got through.
+
+    A server that hangs soon has all its threads taken, and refuses as one does that is busy.
+    """
+    try:
+        await canary
+    except Overloaded:
+        await asyncio.Event().wait()
 
 
 def _soon() -> float:

@@ -46,10 +46,22 @@ def _batching(models_folder: Path) -> Iterator[ServingDoubleProcess]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def _unwatched(models_folder: Path) -> Iterator[ServingDoubleProcess]:
+    with ServingDoubleProcess(models_folder, ("--max-calls", "6")) as running:
+        yield running
+
+
 @pytest.fixture
 def double(_plain: ServingDoubleProcess) -> Iterator[ServingDoubleProcess]:
     """A server without batching that answers in typed fields, as it comes."""
     yield from _well(_plain)
+
+
+@pytest.fixture
+def unwatched_double(_unwatched: ServingDoubleProcess) -> Iterator[ServingDoubleProcess]:
+    """A server that takes 6 calls at once, and canaries of no gateway but the test's own."""
+    yield from _well(_unwatched)
 
 
 @pytest.fixture

@@ -77,19 +77,19 @@ def test_who_named_no_version_is_told_to_come_again(double: ServingDoubleProcess
     play(double.address, scenario)
 
 
-def test_a_server_that_is_busy_is_not_away(double: ServingDoubleProcess) -> None:
+def test_a_server_that_is_busy_is_not_away(unwatched_double: ServingDoubleProcess) -> None:
     """It refuses a canary now and then: readiness lasts as long as the last one is young."""
 
     async def scenario(client: httpx.AsyncClient) -> None:
         for method in ("GetModelStatus", "Predict"):
-            double.fault("error", method=method, code="RESOURCE_EXHAUSTED")
-            double.take_calls()
-            await eventually(lambda name=method: called(double, name))  # type: ignore[misc]
-            await eventually(lambda name=method: called(double, name))  # type: ignore[misc]
+            unwatched_double.fault("error", method=method, code="RESOURCE_EXHAUSTED")
+            unwatched_double.take_calls()
+            await eventually(lambda name=method: called(unwatched_double, name))  # type: ignore[misc]
+            await eventually(lambda name=method: called(unwatched_double, name))  # type: ignore[misc]
             assert (await client.get("/readyz")).status_code == 200
-            double.clear_faults()
+            unwatched_double.clear_faults()
 
-    play(double.address, scenario)
+    play(unwatched_double.address, scenario)
 
 
 def called(double: ServingDoubleProcess, method: str) -> bool:

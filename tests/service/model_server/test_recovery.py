@@ -74,35 +74,72 @@ def test_calls_stop_when_too_many_went_unanswered_and_go_on_after_a_trial(
 
 
 def test_calls_that_hang_for_good_are_sent_again_once_the_server_answers_others(
-    double: ServingDoubleProcess,
+    unwatched_double: ServingDoubleProcess,
 ) -> None:
     """They would take up every turn until their deadlines, minutes after the server's return."""
 
     async def scenario(client: httpx.AsyncClient) -> None:
-        double.fault("hang", servable="stn")
-        hanging: list[list[float]] = []
+        hanging = Hanging(unwatched_double)
+        callers = await hanging.callers(client)
+        # Only canaries can be: both turns of callers are taken.
+        before = hanging.count(is_marked=False)
+        await eventually(lambda: hanging.count(is_marked=False) > before)
 
-        def num_hanging(is_marked: bool) -> int:
-            calls = double.take_calls()
-            hanging.extend(call["first_pixels"] for call in calls if call["faults"] == ["hang"])
-            return sum((MARK in pixels) == is_marked for pixels in hanging)
+        unwatched_double.clear_faults()
+
+        answers = await asyncio.gather(*callers)
+        assert [answer.status_code for answer in answers] == [200] * 3
+
+    play(unwatched_double.address, scenario, max_request_timeout_ms=300_000)
+
+
+def test_a_server_that_hangs_and_has_no_room_for_canaries_is_not_taken_for_busy(
+    unwatched_double: ServingDoubleProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its refusals would hide that it hangs: callers would go on waiting, before and after."""
+    monkeypatch.setattr("service.servable._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("service.servable._ASK_SECONDS", 2.0)
+
+    async def scenario(client: httpx.AsyncClient) -> None:
+        hanging = Hanging(unwatched_double)
+        callers = await hanging.callers(client)
+        await until(client, "/readyz", lambda d: d["breakers"]["stn"] != "closed")
+        assert [caller.done() for caller in callers] == [False] * 3
+
+        unwatched_double.clear_faults()
+
+        answers = await asyncio.gather(*callers)
+        assert [answer.status_code for answer in answers] == [200] * 3
+
+    play(unwatched_double.address, scenario, max_request_timeout_ms=300_000)
+
+
+class Hanging:
+    """The classifier's calls that a server does not answer, from now on."""
+
+    def __init__(self, double: ServingDoubleProcess) -> None:
+        double.fault("hang", servable="stn")
+        self._double = double
+        self._pixels: list[list[float]] = []
+
+    def count(self, is_marked: bool) -> int:
+        """Return how many there are with a marked picture, or how many others."""
+        calls = self._double.take_calls()
+        self._pixels.extend(call["first_pixels"] for call in calls if call["faults"] == ["hang"])
+        return sum((MARK in pixels) == is_marked for pixels in self._pixels)
+
+    async def callers(self, client: httpx.AsyncClient) -> "list[asyncio.Task[httpx.Response]]":
+        """Return callers that take both turns, and one that waits for its own."""
+
+        def call(content: bytes) -> "asyncio.Task[httpx.Response]":
+            post = client.post("/predict", content=content, headers=_PATIENT)
+            return asyncio.ensure_future(post)
 
         callers = []
         for number in (1, 2):
-            post = client.post("/predict", content=marked(), headers=_PATIENT)
-            callers.append(asyncio.ensure_future(post))
-            await eventually(lambda n=number: num_hanging(True) == n)  # type: ignore[misc]
-        waiting = asyncio.ensure_future(client.post("/predict", content=plain(), headers=_PATIENT))
-        # Only canaries can be: both turns of callers are taken.
-        before = num_hanging(False)
-        await eventually(lambda: num_hanging(False) > before)
-
-        double.clear_faults()
-
-        answers = await asyncio.gather(*callers, waiting)
-        assert [answer.status_code for answer in answers] == [200] * 3
-
-    play(double.address, scenario, max_request_timeout_ms=300_000)
+            callers.append(call(marked()))
+            await eventually(lambda n=number: self.count(is_marked=True) == n)  # type: ignore[misc]
+        return [*callers, call(plain())]
 
 
 class HangsInVersion2(FakeBackend):
