@@ -37,7 +37,7 @@ class Recipe:
 
 
 def recipe_for(experiment: str, network: str) -> Recipe:
-    """Return the recipe of a cell; none was chosen by test error."""
+    """Return the recipe of a cell; docs/training.md tells how they were found."""
     recipe = Recipe()
     if experiment == "R":
         # Slower, the localizer leaves most of the turning to the rest. The smaller canvas is bent
