@@ -24,9 +24,12 @@ class Learner:
         model: what learns.
         settings: with `learning_rate`, `localizer_rate`, `weight_decay` and `averaging`.
         total_steps: of the training.
+        cycles: how often the learning rate rises and falls.
     """
 
-    def __init__(self, model: keras.Model, settings: Any, total_steps: int) -> None:
+    def __init__(
+        self, model: keras.Model, settings: Any, total_steps: int, cycles: int = 1
+    ) -> None:
         self.model = model
         self.average = AveragedWeights(model, settings.averaging)
         self._optimizer = PacedOptimizer(
@@ -35,6 +38,7 @@ class Learner:
             settings.localizer_rate,
             settings.weight_decay,
             total_steps,
+            cycles,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The optimizers of a training: AdamW on a warm-up and a cosine, slower for the localizer."""
+"""The optimizers of a training: AdamW on warm-ups and cosines, slower for the localizer."""
 
 from typing import Any
 
@@ -14,10 +14,13 @@ class PacedOptimizer:
     Args:
         model: whose variables are trained; its localizer is that of the layer
             `spatial_transformer`, if there is one.
-        learning_rate: peak; 5 % of the steps lead up to it, and a cosine down to zero.
+        learning_rate: peak; 5 % of a cycle's steps lead up to it, and a cosine down to zero.
         localizer_rate: factor on it for the localizer.
         weight_decay: of matrices and kernels.
         total_steps: of the training.
+        cycles: how often the rate rises and falls.
+
+    Source: Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts (2017).
     """
 
     def __init__(
@@ -27,6 +30,7 @@ class PacedOptimizer:
         localizer_rate: float,
         weight_decay: float,
         total_steps: int,
+        cycles: int = 1,
     ) -> None:
         localizer: list[Any] = []
         if SPATIAL_TRANSFORMER in [layer.name for layer in model.layers]:
@@ -36,7 +40,9 @@ class PacedOptimizer:
         self._groups = []
         for members, factor in ((localizer, localizer_rate), (rest, 1.0)):
             if members:
-                optimizer = _adamw(learning_rate * factor, weight_decay, total_steps)
+                rate = Cycles(learning_rate * factor, total_steps // cycles)
+                optimizer = keras.optimizers.AdamW(rate, weight_decay=weight_decay, beta_2=0.99)
+                optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
                 optimizer.build(members)
                 self._groups.append((members, optimizer))
 
@@ -54,14 +60,24 @@ class PacedOptimizer:
             gradients = gradients[len(members) :]
 
 
-def _adamw(rate: float, weight_decay: float, total_steps: int) -> keras.Optimizer:
-    warmup_steps = max(1, total_steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(1, total_steps - warmup_steps),
-        warmup_target=rate,
-        warmup_steps=warmup_steps,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, beta_2=0.99)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+class Cycles(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises in a line and falls in a cosine to zero, again and again.
+
+    Args:
+        peak: of the rate.
+        steps: of one cycle; 5 % of them lead up to the peak.
+    """
+
+    def __init__(self, peak: float, steps: int) -> None:
+        self._steps = steps
+        warmup_steps = max(1, steps // 20)
+        self._cycle = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            decay_steps=max(1, steps - warmup_steps),
+            warmup_target=peak,
+            warmup_steps=warmup_steps,
+        )
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Return the rate at a step, counted from 0."""
+        return self._cycle(keras.ops.mod(step, self._steps))

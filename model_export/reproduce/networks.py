@@ -13,8 +13,9 @@ from stn import (
 )
 
 TRANSFORMS = ("affine", "projective", "tps")
-# Filters and stride of each 3 x 3 convolution after the first, which is 5 x 5 with stride 2.
-_CONVOLUTIONS = ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1))
+# Filters and stride of the 3 x 3 convolutions between the first, 5 x 5 with stride 2, and the last
+# two, of which the former has stride 2.
+_CONVOLUTIONS = ((32, 1), (64, 2), (64, 1))
 _NUM_CLASSES = 10
 _SEEN = (28, 28)
 
@@ -54,10 +55,19 @@ class Network:
                 name="spatial_transformer",
             )(images)
             outputs = {"theta": theta, "warped": seen}
-        features = _convolve(seen) if self.kind == "cnn" else _connect(seen)
+        if self.kind == "cnn":
+            features = _convolve(seen, self._last_filters(canvas))
+        else:
+            features = _connect(seen)
         features = keras.layers.Dropout(dropout)(features)
         logits = keras.layers.Dense(_NUM_CLASSES, name="logits")(features)
         return keras.Model(images, {"logits": logits, **outputs}, name=self.kind)
+
+    def _last_filters(self, canvas: int) -> int:
+        # A plain network is as large as one with a transformer on the same canvas.
+        if self.transform:
+            return 128
+        return 160 if canvas <= _SEEN[0] else 144
 
 
 NETWORKS = {
@@ -75,10 +85,10 @@ def _localization(kind: str, start: Sequence[float]) -> keras.Layer:
     return LocalizationNetwork(start=start)
 
 
-def _convolve(x: keras.KerasTensor) -> keras.KerasTensor:
+def _convolve(x: keras.KerasTensor, last_filters: int) -> keras.KerasTensor:
     # Depth costs little where strides come early: six convolutions for the price of three.
     x = _normalised(keras.layers.Conv2D(32, 5, 2, padding="same", use_bias=False), x)
-    for filters, strides in _CONVOLUTIONS:
+    for filters, strides in (*_CONVOLUTIONS, (last_filters, 2), (last_filters, 1)):
         x = _normalised(keras.layers.Conv2D(filters, 3, strides, padding="same", use_bias=False), x)
     return keras.layers.Flatten()(x)
 

@@ -40,7 +40,8 @@ class Trainer:
         self._experiment, self._recipe, self._seed = experiment, recipe, seed
         self._num_digits = len(labels)
         self.steps_per_epoch = self._num_digits // recipe.batch_size
-        self.learner = Learner(model, recipe, recipe.epochs * self.steps_per_epoch)
+        steps = recipe.epochs * self.steps_per_epoch
+        self.learner = Learner(model, recipe, steps, recipe.cycles)
         self._images = tf.constant(images, tf.float32) / 255
         self._labels = tf.one_hot(labels, 10)
         self._step = tf.function(self._train_step, autograph=False)
