@@ -118,6 +118,16 @@ def test_every_network_keeps_within_half_a_million_parameters(
     assert recipe_for(experiment, network).epochs > 0
 
 
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_a_plain_network_is_as_large_as_the_one_beside_it(experiment: str) -> None:
+    plain, transformer = (
+        NETWORKS[name].build(EXPERIMENTS[experiment].canvas, 0.3).count_params()
+        for name in ("cnn", "st-cnn-affine")
+    )
+
+    assert plain == pytest.approx(transformer, rel=0.04)
+
+
 @pytest.mark.parametrize("text", ["RTS", "RTS:resnet", "XY:cnn", ""])
 def test_a_cell_that_is_not_there_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no cell"):
