@@ -15,7 +15,7 @@ from model_export.images.reading import (
 
 SIZES = (28, 32, 48, 64, 96, 128)
 _NUM_LOOKED_AT = 300
-_PROBE = PictureSpec(32, 32, 3, 0)
+_ON_BLACK, _ON_WHITE = (PictureSpec(32, 32, 3, background) for background in (0, 255))
 
 
 def choose_spec(
@@ -25,7 +25,7 @@ def choose_spec(
 
     The side is the largest of a few that the median picture's shorter side fills, at most 128. The
     channels are three when any picture looked at has colour. The ground is light when most of the
-    pictures' borders are.
+    pictures' borders are; a transparent picture counts for the ground that shows more of it.
 
     Args:
         paths: of all pictures; some, evenly spread, are looked at.
@@ -33,26 +33,36 @@ def choose_spec(
         channels: 1 or 3.
     """
     some = [paths[i] for i in np.linspace(0, len(paths) - 1, _NUM_LOOKED_AT).astype(int)]
-    sides, coloured, borders = [], False, []
+    sides, coloured, light = [], False, []
     for path in dict.fromkeys(some):
         try:
             size_found = read_size(path)
-            probe = read_picture(path, _PROBE).astype(int)
+            fitted = fitted_size(size_found, _ON_BLACK)
+            on_black, on_white = (
+                _inside(read_picture(path, spec), fitted) for spec in (_ON_BLACK, _ON_WHITE)
+            )
         except UnreadablePictureError:
             continue
         sides.append(min(size_found))
-        coloured = coloured or bool(np.ptp(probe, axis=2).max() > 24)
-        borders.append(_border(probe, fitted_size(size_found, _PROBE)))
+        coloured = coloured or bool(np.ptp(on_black, axis=2).max() > 24)
+        if _border(on_black) == _border(on_white):
+            light.append(_border(on_black) > 127)
+        else:
+            light.append(bool(on_white.std() > on_black.std()))
     shorter = float(np.median(sides)) if sides else SIZES[0]
     side = size or max([one for one in SIZES if one <= shorter], default=SIZES[0])
-    light = bool(borders) and float(np.median(borders)) > 127
-    return PictureSpec(side, side, channels or (3 if coloured else 1), 255 if light else 0)
+    background = 255 if sum(light) > len(light) / 2 else 0
+    return PictureSpec(side, side, channels or (3 if coloured else 1), background)
 
 
-def _border(probe: np.ndarray, fitted: tuple[int, int]) -> float:
-    """Return the median of the outermost pixels, within the probe's margins."""
+def _inside(probe: np.ndarray, fitted: tuple[int, int]) -> np.ndarray:
+    """Return a probe without its margins, signed."""
     (width, height), side = fitted, len(probe)
     top, left = (side - height) // 2, (side - width) // 2
-    inside = probe[top : top + height, left : left + width]
+    return probe[top : top + height, left : left + width].astype(int)
+
+
+def _border(inside: np.ndarray) -> float:
+    """Return the median of the outermost pixels."""
     edges = (inside[0], inside[-1], inside[:, 0], inside[:, -1])
     return float(np.median(np.concatenate(edges)))

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, JpegImagePlugin
+
+from model_export.images.orientation import orientation_of, upright, upright_size
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit, which is always an error, not a warning
 # Of pixels to decode: a JPEG is decoded smaller, as far as it is to be resized anyway.
@@ -20,7 +22,6 @@ _one_large = threading.Lock()
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 # A JPEG is decoded at no less than this many times the size it is then resized to.
 _JPEG_OVERSAMPLING = 2
-_ORIENTATION_TAG = 0x0112
 
 
 class UnreadablePictureError(Exception):
@@ -65,17 +66,20 @@ def read_picture(path: Path, spec: PictureSpec) -> np.ndarray:
     """
     mode = "L" if spec.channels == 1 else "RGB"
     with _opened(path) as picture:
-        width, height = _upright_size(picture)
+        orientation = orientation_of(picture)
+        width, height = upright_size(picture.size, orientation)
         fitted = fitted_size((width, height), spec)
-        if picture.format == "JPEG":
+        num_pixels = math.prod(picture.size)
+        # A phone's JPEG may carry further pictures behind the first, and is none by Pillow's name.
+        if isinstance(picture, JpegImagePlugin.JpegImageFile):
             scale = _JPEG_OVERSAMPLING * max(fitted[0] / width, fitted[1] / height)
             picture.draft(mode, tuple(math.ceil(side * scale) for side in picture.size))  # type: ignore[arg-type]
-        num_pixels = math.prod(picture.size)
-        if num_pixels > MAX_PIXELS:
+        if math.prod(picture.size) > MAX_PIXELS:
             raise _too_large(picture)
+        # By what is stored: a progressive JPEG is held whole, however small it is decoded.
         with _one_large if num_pixels > _LARGE else nullcontext():
-            ImageOps.exif_transpose(picture, in_place=True)
-            flat = _flatten(picture, mode, spec.background)
+            picture.load()
+            flat = _flatten(upright(picture, orientation), mode, spec.background)
             if flat.size != fitted:
                 flat = flat.resize(fitted, Image.Resampling.BILINEAR, reducing_gap=3.0)
     canvas = np.full(spec.shape, spec.background, np.uint8)
@@ -92,7 +96,7 @@ def read_size(path: Path) -> tuple[int, int]:
         UnreadablePictureError: the file is broken, or no picture, or too large.
     """
     with _opened(path) as picture:
-        return _upright_size(picture)
+        return upright_size(picture.size, orientation_of(picture))
 
 
 def fitted_size(size: tuple[int, int], spec: PictureSpec) -> tuple[int, int]:
@@ -120,12 +124,6 @@ def _too_large(picture: Image.Image) -> UnreadablePictureError:
         f"{picture.width} x {picture.height} is too large: at most {MAX_PIXELS / 1e6:g} million "
         f"pixels can be decoded, or {_MAX_PIXELS_STORED / 1e6:g} million of a JPEG"
     )
-
-
-def _upright_size(picture: Image.Image) -> tuple[int, int]:
-    width, height = picture.size
-    turned = picture.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8)
-    return (height, width) if turned else (width, height)
 
 
 def _flatten(picture: Image.Image, mode: str, background: int) -> Image.Image:
