@@ -18,7 +18,8 @@ from model_export.session_model import SessionModel
 Predictor = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 WEIGHTS = "model.keras"
-_BATCH_SIZE = 500
+# In one batch. Large pictures take memory in every layer.
+_MOST_PICTURES, _MOST_PIXELS = 500, 2**20
 
 
 def keras_predictor(model: Any) -> Predictor:
@@ -113,6 +114,11 @@ def newest_version(folder: Path) -> Path:
     return max(versions, key=lambda path: int(path.parent.name)).parent
 
 
+def pictures_at_once(height: int, width: int) -> int:
+    """Return how many pictures of a size a classifier is asked about in one batch."""
+    return max(1, min(_MOST_PICTURES, _MOST_PIXELS // (height * width)))
+
+
 def _check_signature(model: SessionModel, folder: Path) -> None:
     if "predict" not in model.signatures:
         raise ValueError(
@@ -130,7 +136,8 @@ def _check_signature(model: SessionModel, folder: Path) -> None:
 def _in_batches(call: Callable[[Any], dict[str, np.ndarray]]) -> Predictor:
     def predict(images: np.ndarray) -> dict[str, np.ndarray]:
         images = images[..., np.newaxis] if images.ndim == 3 else images
-        parts = [call(images[i : i + _BATCH_SIZE]) for i in range(0, len(images), _BATCH_SIZE)]
+        size = pictures_at_once(*images.shape[1:3])
+        parts = [call(images[i : i + size]) for i in range(0, len(images), size)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     return predict

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from model_export.images.prepare import Prepared
+from model_export.predictors import pictures_at_once
 
 # Few pictures are gone through several times in an epoch, each time moved otherwise.
 _LEAST_STEPS = 20
@@ -37,8 +38,9 @@ def training_batches(
     return _stream(prepared, lambda: iter(parts), batch_size)
 
 
-def all_batches(prepared: Prepared, indices: np.ndarray, batch_size: int = 256) -> tf.data.Dataset:
+def all_batches(prepared: Prepared, indices: np.ndarray) -> tf.data.Dataset:
     """Return pictures in order, the last batch shorter."""
+    batch_size = pictures_at_once(prepared.spec.height, prepared.spec.width)
     parts = [indices[i : i + batch_size] for i in range(0, len(indices), batch_size)]
     return _stream(prepared, lambda: iter(parts), None)
 

@@ -40,12 +40,12 @@ def train_images(options: Namespace) -> None:
     with training_progress(Console(stderr=True)) as progress:
         history = train_on_pictures(prepared, config, progress)
     predict = keras_predictor(load_classifier(run))
-    test = prepared.part(TEST)
+    test = prepared.distinct(TEST)
     readings = read_pictures(predict, prepared, test)
     (run / METRICS).write_text(
         json.dumps({"history": history, "test": readings.as_dict()}, indent=1) + "\n"
     )
-    title = f"{options.images.name}: {len(prepared.labels)} classes"
+    title = f"{options.images.resolve().name}: {len(prepared.labels)} classes"
     write_report(run / REPORT, title, readings, prepared, test, predict, config.transform, history)
     say_readings("test", readings, run / REPORT)
 
@@ -73,6 +73,8 @@ def _prepare(folder: Path, run: Path, config: ImageConfig, options: Namespace) -
         f"{spec.polarity.replace('_', ' ')}: {counts[0]:,} to train on, {counts[1]:,} to choose "
         f"the epoch by, {counts[2]:,} for the test\n{_class_counts(prepared)}\n"
     )
+    if copies := counts[2] - len(prepared.distinct(TEST)):
+        sys.stdout.write(f"{copies:,} of those for the test are copies, and left aside there\n")
     if prepared.skipped:
         sys.stdout.write(f"{len(prepared.skipped):,} files were left out: {run / SKIPPED}\n")
     sys.stdout.flush()

@@ -30,16 +30,16 @@ def evaluate_images(options: Namespace) -> None:
         report, history = options.report, []
         if options.images is None:
             prepared = open_prepared(options.model)
-            indices = prepared.part(TEST)
+            indices = prepared.distinct(TEST)
             history = read_history(options.model)
             report = report or options.model / REPORT
         else:
             prepared = _all_of(options.images, asked, Path(temporary))
             # None is kept for anything else; the others lie in two classes.
-            indices = prepared.part(TRAIN)
+            indices = prepared.distinct(TRAIN)
             _say_what_to_know(prepared, indices, options.model)
         readings = read_pictures(asked.predict, prepared, indices)
-        name = "test" if options.images is None else options.images.name
+        name = "test" if options.images is None else options.images.resolve().name
         if options.json:
             sys.stdout.write(json.dumps(readings.as_dict(), indent=1) + "\n")
         if report is not None:
@@ -72,6 +72,8 @@ def _say_what_to_know(prepared: Prepared, indices: np.ndarray, model: Path) -> N
         sys.stderr.write(f"left out: {name}: {reason}\n")
     if len(prepared.skipped) > _NUM_NAMED:
         sys.stderr.write(f"left out: {len(prepared.skipped) - _NUM_NAMED:,} more\n")
+    if copies := len(prepared.part(TRAIN)) - len(indices):
+        sys.stderr.write(f"{copies:,} pictures are copies of others, and left aside\n")
     if is_run_on_pictures(model):
         run = open_prepared(model)
         known = np.isin(prepared.digests[indices], run.digests[run.parts != TEST])

@@ -32,7 +32,7 @@ class Listing:
         """Return the SHA-256 of the files' names and sizes: another one means other pictures."""
         digest = hashlib.sha256()
         for path in self.paths:
-            digest.update(f"{self.name(path)}\0{path.stat().st_size}\0".encode())
+            digest.update(f"{self.name(path)}\0{_size(path)}\0".encode())
         return digest.hexdigest()
 
 
@@ -71,6 +71,13 @@ def list_pictures(folder: Path, least_classes: int = 2) -> Listing:
 def printable(name: str) -> str:
     """Return a name with what cannot be printed escaped: tabs, line ends, bytes of no encoding."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1  # a link to nothing, or gone by now
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -52,6 +52,12 @@ class Prepared:
         """Return the indices of the pictures of a part."""
         return np.flatnonzero(self.parts == number)
 
+    def distinct(self, number: int) -> np.ndarray:
+        """Return the indices of the pictures of a part, of copies but the first."""
+        indices = self.part(number)
+        _, firsts = np.unique(self.digests[indices], return_index=True)
+        return indices[np.sort(firsts)]
+
     def read(self, indices: np.ndarray) -> np.ndarray:
         """Read pictures, uint8 `(num, height, width, channels)`, and nothing but them.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from model_export.evaluate import wilson_interval
 from model_export.images.prepare import Prepared
-from model_export.predictors import Predictor
+from model_export.predictors import Predictor, pictures_at_once
 
 _BINS = 10
 
@@ -67,6 +67,20 @@ class Readings:
         np.add.at(table, (self.classes, self.read), 1)
         return table
 
+    def mistakes(self) -> list[dict[str, Any]]:
+        """Return which classes were taken for which others, and how often; the commonest first."""
+        wrong = self.confusion * (1 - np.eye(len(self.labels), dtype=int))
+        pairs = np.argwhere(wrong)
+        order = np.argsort(-wrong[tuple(pairs.T)], kind="stable")
+        return [
+            {
+                "label": self.labels[true],
+                "read_as": self.labels[taken],
+                "num_images": int(wrong[true, taken]),
+            }
+            for true, taken in pairs[order]
+        ]
+
     def per_class(self) -> list[dict[str, Any]]:
         """Return for each class: label, number, precision, recall and F1; None where undefined."""
         rows = []
@@ -120,12 +134,12 @@ class Readings:
             "calibration_error": self.calibration_error,
             "theta_spread": self.theta.std(axis=0).tolist(),
             "classes": self.per_class(),
-            "confusion": self.confusion.tolist(),
+            "mistakes": self.mistakes(),
         }
 
 
 def read_pictures(predict: Predictor, prepared: Prepared, indices: np.ndarray) -> Readings:
-    """Ask a classifier about some pictures, a few hundred at a time.
+    """Ask a classifier about some pictures, some of them at a time.
 
     Args:
         predict: from uint8 `(num, height, width, channels)` to `probabilities` and `theta`.
@@ -138,8 +152,9 @@ def read_pictures(predict: Predictor, prepared: Prepared, indices: np.ndarray) -
     if not len(indices):
         raise ValueError("there are no pictures to evaluate on")
     probabilities, theta = [], []
-    for start in range(0, len(indices), 500):
-        outputs = predict(prepared.read(indices[start : start + 500]))
+    size = pictures_at_once(prepared.spec.height, prepared.spec.width)
+    for start in range(0, len(indices), size):
+        outputs = predict(prepared.read(indices[start : start + size]))
         # Without what they saw, which would fill the memory.
         probabilities.append(outputs["probabilities"])
         theta.append(outputs["theta"])

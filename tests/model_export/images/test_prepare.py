@@ -60,6 +60,15 @@ def test_whatever_is_no_picture_is_listed_and_left_out(name: str, tmp_path: Path
     assert [line.split("\t")[0] for line in skipped] == ["file", f"lying/{name}"]
 
 
+def test_a_link_to_nothing_is_left_out(tmp_path: Path) -> None:
+    folder = draw_bars(tmp_path / "in", 6)
+    (folder / "lying" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+
+    prepared = read(folder, tmp_path / "run")
+
+    assert [name for name, _ in prepared.skipped] == ["lying/gone.png"]
+
+
 def test_a_picture_is_one_whatever_its_ending(tmp_path: Path) -> None:
     draw_bars(tmp_path / "in", 6)
     lying = tmp_path / "in" / "lying"
@@ -141,6 +150,9 @@ def test_a_copy_never_lies_in_another_part_and_a_contradiction_in_none(tmp_path:
 
     prepared = read(folder, tmp_path / "run")
 
+    first = prepared.paths[prepared.distinct(TRAIN)].tolist()
+    assert not [name for name in first if name.startswith("lying/copy-")]
+    assert len(first) == len(set(prepared.digests[prepared.parts == TRAIN].tolist()))
     part = dict(zip(prepared.paths.tolist(), prepared.parts.tolist(), strict=True))
     for number in range(20):
         assert part[f"lying/{number:03}.png"] == part[f"lying/copy-{number:03}.png"]

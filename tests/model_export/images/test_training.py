@@ -13,7 +13,8 @@ from model_export.cli import main
 from model_export.images import training
 from model_export.images.config import ImageConfig
 from model_export.images.prepare import INDEX, PIXELS, Prepared, open_prepared
-from model_export.images.readings import Readings
+from model_export.images.reading import PictureSpec
+from model_export.images.readings import Readings, read_pictures
 from model_export.images.split import VALIDATION
 from model_export.images.training import STATE, train_on_pictures
 from model_export.predictors import keras_predictor, load_classifier
@@ -117,6 +118,10 @@ READINGS = Readings(
 def test_the_figures_of_readings_are_those_counted_by_hand() -> None:
     assert READINGS.accuracy == 0.5
     assert READINGS.confusion.tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
+    assert READINGS.mistakes() == [
+        {"label": "a", "read_as": "b", "num_images": 1},
+        {"label": "b", "read_as": "a", "num_images": 1},
+    ]
     assert READINGS.worst_first().tolist() == [3, 1]
     third = READINGS.per_class()[2]
     assert (third["num_images"], third["precision"], third["recall"]) == (0, None, None)
@@ -179,3 +184,23 @@ def test_options_of_digits_and_pictures_do_not_mix(
 
     assert main([*arguments, "--share-close", "0.5"]) == 2
     assert "--share-close is for training on digits" in capsys.readouterr().err
+
+
+def test_the_larger_pictures_are_the_fewer_are_asked_about_at_once() -> None:
+    sizes: list[int] = []
+
+    def predict(images: np.ndarray) -> dict[str, np.ndarray]:
+        sizes.append(len(images))
+        return {"probabilities": np.zeros((len(images), 2)), "theta": np.zeros((len(images), 6))}
+
+    class Endless:
+        labels, spec = ("a", "b"), PictureSpec(512, 512, 3, 0)
+        paths, classes = np.zeros(9, "U1"), np.zeros(9, int)
+
+        def read(self, indices: np.ndarray) -> np.ndarray:
+            return np.zeros((len(indices), *self.spec.shape), np.uint8)
+
+    readings = read_pictures(predict, Endless(), np.arange(9))  # type: ignore[arg-type]
+
+    assert sizes == [4, 4, 1]
+    assert len(readings.classes) == 9
