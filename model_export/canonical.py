@@ -2,7 +2,7 @@
 
 TensorFlow numbers functions, gradients and captured tensors through a whole process, keeps
 functions in the order of a hash table, and gives each export a random fingerprint. None of it means
-anything to a loader.
+anything to a loader, nor does the machine's configuration that it writes beside each call.
 """
 
 import re
@@ -16,6 +16,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 _NUMBERED = re.compile(r"(.*[_-])(\d+)")
 _GRADIENT, _ARGUMENT = "_gradient_op_type", "_user_specified_name"
+_CONFIGURATION = "config_proto"
 
 
 def make_canonical(folder: Path) -> None:
@@ -92,6 +93,9 @@ def _tidy_attributes(graph: GraphDef) -> None:
     for gradient in gradients:
         name = gradient.s.decode()
         gradient.s = names.get(name, name).encode()
+    for node in nodes:
+        if _CONFIGURATION in node.attr:
+            node.attr[_CONFIGURATION].s = b""
     for function in functions:
         for argument in function.arg_attr.values():
             # Captured tensors have no name, and get a number that is unique in the process.

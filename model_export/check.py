@@ -46,8 +46,12 @@ def check_version(folder: Path) -> Iterator[str]:
                 f"batches of {', '.join(map(str, BATCHES))} are answered, and each picture alone "
                 f"as among 32, to {TOLERANCE:g}"
             )
+            _check_default(model, images[:4])
             _check_describe_batched(model)
-            yield "'describe_batched' gives each row what 'describe' gives"
+            yield (
+                "'describe_batched' gives each row what 'describe' gives, and 'serving_default' "
+                "what 'predict' gives"
+            )
         with refusing("its golden answers"):
             golden = read_golden(folder)
         with refusing("the replay of its warm-up file"):
@@ -99,6 +103,21 @@ def _check_rows(run: Ask, images: np.ndarray) -> None:
         alone = run("predict", images=images[index : index + 1])
         for name, values in together.items():
             _compare(f"'{name}' of a picture alone", alone[name], values[index : index + 1])
+
+
+def _check_default(model: SessionModel, images: np.ndarray) -> None:
+    # As a server sees it: the other loader has signatures from elsewhere.
+    if "serving_default" not in model.signatures:
+        raise ExportRefusedError("it has no signature 'serving_default'")
+    if inputs := set(model.signatures["serving_default"].inputs) ^ {"images"}:
+        raise ExportRefusedError(
+            f"'serving_default' must take 'images' alone; not {sorted(inputs)}"
+        )
+    got = model.run("serving_default", images=images)
+    for name, values in model.run("predict", images=images).items():
+        if name not in got:
+            raise ExportRefusedError(f"'serving_default' gives no {name!r}, only {sorted(got)}")
+        _compare(f"'{name}' of 'serving_default'", got[name], values)
 
 
 def _check_describe_batched(model: SessionModel) -> None:

@@ -18,6 +18,7 @@ class SessionModel:
 
     Raises:
         FileNotFoundError: there is no SavedModel.
+        ValueError: it is damaged, or not tagged for serving.
         tf.errors.OpError: it cannot be loaded.
     """
 
@@ -26,8 +27,14 @@ class SessionModel:
             raise FileNotFoundError(f"{folder} holds no saved_model.pb")
         self.graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=self.graph)
-        with self.graph.as_default():
-            self.meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
+        try:
+            with self.graph.as_default():
+                load = tf.compat.v1.saved_model.load
+                self.meta_graph = load(self._session, ["serve"], str(folder))
+        except (RuntimeError, OSError) as error:
+            self.close()
+            lines = str(error).strip().splitlines() or [""]
+            raise ValueError(f"{folder} holds no SavedModel to be served: {lines[0]}") from error
         self.signatures = self.meta_graph.signature_def
 
     def run(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ from model_export.data import load_sample
 from model_export.distortion import fixed_set
 from model_export.predictors import keras_predictor
 from model_export.session_model import SessionModel
+from model_export.undo import PromotionError
 from model_export.warp_graph import INTERPOLATIONS, PADDINGS
 
 TOLERANCE = 1e-5
@@ -114,7 +115,10 @@ def refusing(loader: str) -> Iterator[None]:
     """Turn what TensorFlow raises for a bad export into `ExportRefusedError`."""
     try:
         yield
-    except (tf.errors.OpError, FileNotFoundError, KeyError, TypeError, ValueError) as error:
+    except (ExportRefusedError, PromotionError):
+        raise
+    # TensorFlow's own, and what its loaders raise besides.
+    except (tf.errors.OpError, RuntimeError, OSError, KeyError, TypeError, ValueError) as error:
         lines = str(error).strip().splitlines() or [""]
         raise ExportRefusedError(
             f"the export fails in {loader}: {type(error).__name__}: {lines[0]}"

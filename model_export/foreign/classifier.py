@@ -1,5 +1,6 @@
 """Any Keras classifier that holds a spatial transformer, seen as one that can be served."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from model_export.subject import Subject
 from stn import SpatialTransformer, get_transform
 
 _NUM_SAMPLES = 8
-# From black to white is 1 or 2 in a model that takes such images; one that divides them by 255 has
-# been made for bytes.
-_SCALED_DOWN = 0.02
+# From black to white is 1 or 2 in a model that takes such images; one that divides them by 255, or
+# takes away a mean that is many times white, has been made for bytes.
+_SCALED_DOWN, _FAR_OFF = 0.02, 5.0
 
 
 def open_keras_classifier(
@@ -49,10 +50,12 @@ def open_keras_classifier(
     served = KerasClassifier(model, input_range, kind)
     count = probabilities.shape[1]
     names = tuple(labels) if labels is not None else tuple(str(number) for number in range(count))
-    if len(names) != count or len(set(names)) != count:
+    if len(names) != count:
         raise ValueError(
-            f"the model has {count} classes and needs as many different labels; got {len(names)}"
+            f"the model has {count} classes and needs as many labels; got {len(names)}"
         )
+    if twice := [name for name, number in Counter(names).items() if number > 1]:
+        raise ValueError(f"each class needs a label of its own; {twice[0]!r} is there twice")
     return Subject(
         served, names, served.transform, polarity, samples, own_probabilities=probabilities
     )
@@ -106,7 +109,9 @@ class KerasClassifier:
                 f"theta must be a row of numbers for each image; that of the transform "
                 f"{self.transform!r} is not"
             )
-        if input_range != "bytes" and np.abs(self._look.scale).max() < _SCALED_DOWN:
+        scale, offset = np.abs(self._look.scale), np.abs(self._look.offset)
+        is_of_bytes = scale.max() < _SCALED_DOWN or (offset > _FAR_OFF * scale).all()
+        if input_range != "bytes" and is_of_bytes:
             raise ValueError(
                 f"the model scales images down before it looks at them, as if they were bytes, but "
                 f"the input range is {input_range!r}: give --input-range bytes"

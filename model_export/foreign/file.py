@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 import stn  # noqa: F401  (registers the layers that files name)
+from model_export.foreign.faults import refusing_faults
 from model_export.naming import named_afresh
 
 
@@ -16,16 +17,14 @@ def import_layers(modules: Sequence[str]) -> None:
     """Import modules that register layers with Keras; they may lie in the current folder.
 
     Raises:
-        ValueError: one cannot be found, or cannot import what it needs.
+        ValueError: one cannot be found, or does not run.
     """
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     for module in modules:
-        try:
+        with refusing_faults(f"--import {module} fails"):
             importlib.import_module(module)
-        except ImportError as error:
-            raise ValueError(f"--import {module} fails: {error}") from error
 
 
 def load_keras(path: Path) -> keras.Model:

@@ -5,6 +5,7 @@ from typing import Literal
 import keras
 import numpy as np
 
+from model_export.foreign.faults import refusing_faults
 from model_export.foreign.output import OutputKind, chosen_output
 
 InputRange = Literal["unit", "symmetric", "bytes"]
@@ -35,7 +36,8 @@ def own_probabilities(
         ValueError: these are not the answers of a classifier, or not of the kind they should.
     """
     given = {"unit": samples / 255, "symmetric": samples / 127.5 - 1, "bytes": samples}
-    answer = model.predict(given[input_range].astype(np.float32), verbose=0)
+    with refusing_faults(f"the model's own predict() fails on {len(samples)} images"):
+        answer = model.predict(given[input_range].astype(np.float32), verbose=0)
     values = np.asarray(chosen_output(answer)[1], np.float64)
     if values.ndim != 2 or values.shape[1] < 2:
         raise ValueError(

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from model_export.card import CLASSIFIER_KEYS
 from model_export.check import BATCHES, check_version
@@ -149,6 +150,76 @@ def test_weights_that_are_cut_short_are_found(copy: Path) -> None:
 
     with pytest.raises(ExportRefusedError, match="fails in the v1 loader"):
         list(check_version(copy))
+
+
+def nothing_there(signatures: Any) -> None:
+    del signatures["serving_default"]
+
+
+def another_name(signatures: Any) -> None:
+    default = signatures["serving_default"]
+    default.inputs["pictures"].CopyFrom(default.inputs.pop("images"))
+
+
+def no_such_tensor(signatures: Any) -> None:
+    signatures["serving_default"].inputs["images"].name = "nothing:0"
+
+
+def half_of_it(signatures: Any) -> None:
+    del signatures["serving_default"].outputs["theta"]
+
+
+def theta_twice(signatures: Any) -> None:
+    outputs = signatures["serving_default"].outputs
+    outputs["probabilities"].CopyFrom(outputs["theta"])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (nothing_there, "no signature 'serving_default'"),
+        (another_name, r"must take 'images' alone; not \['images', 'pictures'\]"),
+        (no_such_tensor, "the v1 loader in a Session: .*nothing:0"),
+        (half_of_it, "'serving_default' gives no 'theta'"),
+        (theta_twice, "'probabilities' of 'serving_default' has shape"),
+    ],
+)
+def test_a_default_signature_that_a_server_cannot_use_is_found(
+    change: Callable[[Any], None], reason: str, copy: Path
+) -> None:
+    """The loader of TensorFlow 2 does not look at what is written of it."""
+    path = copy / "saved_model.pb"
+    saved = SavedModel.FromString(path.read_bytes())
+    change(saved.meta_graphs[0].signature_def)
+    path.write_bytes(saved.SerializeToString())
+
+    with pytest.raises(ExportRefusedError, match=reason):
+        list(check_version(copy))
+
+
+def empty(content: bytes) -> bytes:
+    return b""
+
+
+def untagged(content: bytes) -> bytes:
+    saved = SavedModel.FromString(content)
+    del saved.meta_graphs[0].meta_info_def.tags[:]
+    return bytes(saved.SerializeToString())
+
+
+@pytest.mark.parametrize("harm", [empty, untagged, cut_short])
+def test_a_graph_that_is_none_is_said_in_one_line(
+    harm: Callable[[bytes], bytes], copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = copy / "saved_model.pb"
+    path.write_bytes(harm(path.read_bytes()))
+
+    assert main(["check", str(copy)]) == 1
+    assert main(["evaluate", str(copy), "--data", "sample"]) == 2
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert all("holds no SavedModel to be served" in line for line in lines)
 
 
 Change = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]

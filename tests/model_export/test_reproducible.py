@@ -25,6 +25,8 @@ EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}
 _EXPORT = """
 import sys
 from pathlib import Path
+from model_export.quiet import load_tensorflow
+load_tensorflow(int(sys.argv[3]))
 from tests.model_export.test_reproducible import export_both
 export_both(Path(sys.argv[1]), Path(sys.argv[2]))
 """
@@ -49,10 +51,14 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_exports_of_two_processes_and_of_this_one_are_the_same_bytes(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This process has numbered many layers and functions before; the others are fresh."""
+    """This process has numbered many layers and functions before; the others are fresh.
+
+    Each has a number of threads of its own.
+    """
     environment = {**os.environ, **EPOCH}
-    for name in ("one", "other"):
-        command = [sys.executable, "-c", _EXPORT, str(run_folder), str(tmp_path / name)]
+    for threads, name in enumerate(("one", "other"), 1):
+        arguments = [str(run_folder), str(tmp_path / name), str(threads)]
+        command = [sys.executable, "-c", _EXPORT, *arguments]
         subprocess.run(command, env=environment, check=True, capture_output=True)
     monkeypatch.setenv(*next(iter(EPOCH.items())))
     export_both(run_folder, tmp_path / "here")

@@ -217,6 +217,13 @@ def of_eight_images() -> keras.Model:
     )
 
 
+def of_eight_within() -> keras.Model:
+    def end(x: keras.KerasTensor) -> keras.KerasTensor:
+        return layers.Dense(2)(keras.ops.reshape(x, (8, x.shape[1])))
+
+    return classifier(end=end)
+
+
 def of_one_class() -> keras.Model:
     return classifier(end=layers.Dense(1))
 
@@ -228,6 +235,7 @@ def of_one_class() -> keras.Model:
         (on_features, "warps 4 feature maps of 6 x 6"),
         (of_any_size, "images of a fixed size"),
         (of_eight_images, "any number of images"),
+        (of_eight_within, "the model fails on 4 images at once: InvalidArgumentError"),
         (of_one_class, "two or more classes"),
     ],
 )
@@ -243,8 +251,10 @@ def test_a_model_that_cannot_honour_the_contract_is_refused_with_what_is_missing
 def test_labels_that_are_not_one_for_each_class_are_refused(tmp_path: Path) -> None:
     classifier().save(tmp_path / "model.keras")
 
-    with pytest.raises(ValueError, match="has 3 classes and needs as many different labels; got 2"):
+    with pytest.raises(ValueError, match="has 3 classes and needs as many labels; got 2"):
         open_keras_classifier(tmp_path / "model.keras", ["a", "b"])
+    with pytest.raises(ValueError, match="a label of its own; 'b' is there twice"):
+        open_keras_classifier(tmp_path / "model.keras", ["a", "b", "b"])
 
 
 # What stays.

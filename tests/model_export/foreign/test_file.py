@@ -120,7 +120,15 @@ def test_a_module_that_is_not_there_is_refused_in_one_line(
 
     (line,) = capsys.readouterr().err.splitlines()
     assert status == 2
-    assert "--import no_such_module fails: No module named" in line
+    assert "--import no_such_module fails: ModuleNotFoundError: No module named" in line
+
+
+def test_a_module_that_does_not_run_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "half_written.py").write_text("def call(self")
+
+    with pytest.raises(ValueError, match="--import half_written fails: SyntaxError"):
+        import_layers(["half_written"])
 
 
 def test_a_sequential_model_is_opened(tmp_path: Path) -> None:

@@ -79,8 +79,15 @@ def test_what_is_no_longer_the_image_is_refused(before: Part, reason: str) -> No
 
 
 @pytest.mark.parametrize("taken", ["unit", "symmetric"])
-def test_a_model_of_bytes_that_is_not_said_to_be_one_is_refused(taken: InputRange) -> None:
-    model = classifier(before=[layers.Rescaling(1 / 255)])
+@pytest.mark.parametrize(
+    "first",
+    [layers.Rescaling(1 / 255), layers.Normalization(mean=200.0, variance=45.0**2)],
+    ids=["Rescaling", "Normalization"],
+)
+def test_a_model_of_bytes_that_is_not_said_to_be_one_is_refused(
+    first: keras.Layer, taken: InputRange
+) -> None:
+    model = classifier(before=[first])
 
     with pytest.raises(ValueError, match="give --input-range bytes"):
         KerasClassifier(model, taken)
