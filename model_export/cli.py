@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from model_export.config import POLARITIES
 from model_export.reproduce_cli import add_reproduce
 from model_export.serving_cli import add_serving_commands
 from model_export.training_cli import add_train, positive
@@ -164,8 +165,7 @@ examples:
     parser.add_argument(
         "--input-range",
         choices=("unit", "symmetric", "bytes"),
-        default="unit",
-        help="with --keras: what it takes: 0 to 1, -1 to 1, or 0 to 255",
+        help="with --keras: what it takes: 0 to 1 (the default), -1 to 1, or 0 to 255",
     )
     parser.add_argument(
         "--output",
@@ -181,9 +181,9 @@ examples:
     )
     parser.add_argument(
         "--polarity",
-        choices=("light_on_dark", "dark_on_light"),
-        default="light_on_dark",
-        help="with --keras: what lies around a picture that does not fill the input",
+        choices=POLARITIES,
+        help="with --keras: what lies around a picture that does not fill the input (default: "
+        "light_on_dark, which is black)",
     )
     parser.add_argument("--data", help=_DATA)
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of servables")

@@ -3,12 +3,13 @@
 import json
 import sys
 from argparse import Namespace
+from dataclasses import fields
 from pathlib import Path
 
 from rich.console import Console
 
 from model_export.check import check_version
-from model_export.config import TrainingConfig, given_settings
+from model_export.config import TrainingConfig, given_settings, refuse_given
 from model_export.data import load_digits
 from model_export.evaluate import Evaluation, TestError
 from model_export.evaluate import evaluate as evaluate_classifier
@@ -16,6 +17,7 @@ from model_export.export import export_classifier, export_subject, export_warp
 from model_export.foreign.classifier import open_keras_classifier
 from model_export.foreign.file import import_layers
 from model_export.images.command import train_images
+from model_export.images.config import ImageConfig
 from model_export.images.evaluation import evaluate_images
 from model_export.images.subjects import is_run_on_pictures, pictures_subject
 from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
@@ -48,6 +50,13 @@ def train(options: Namespace) -> None:
     if options.images is not None:
         train_images(options)
         return
+    on_pictures = {field.name for field in fields(ImageConfig)}
+    on_digits = {field.name for field in fields(TrainingConfig)}
+    refuse_given(
+        options,
+        ("size", "channels", "polarity", *sorted(on_pictures - on_digits)),
+        "is for pictures: it needs --images",
+    )
     run: Path = options.run
     if run.exists() and not _can_begin_in(run):
         raise FileExistsError(
@@ -69,6 +78,7 @@ def evaluate(options: Namespace) -> None:
     if options.images is not None or is_run_on_pictures(options.model):
         evaluate_images(options)
         return
+    refuse_given(options, ("report",), "is for pictures: it needs --images, or a run on pictures")
     with open_predictor(options.model) as predict:
         evaluation = evaluate_classifier(predict, load_digits(options.data))
     if options.json:
@@ -88,10 +98,13 @@ def export(options: Namespace) -> None:
     """Write the servables."""
     models: Path = options.models
     wanted = (options.only,) if options.only else ("stn", "warp")
-    if "stn" in wanted and (options.run is None) == (options.keras is None):
+    if "stn" in wanted and options.run is None and options.keras is None:
         raise ValueError(
             "--run or --keras is needed: which classifier? (--only warp needs neither)"
         )
+    if options.run is not None:
+        of_others = ("keras", "labels", "input_range", "output", "imports", "polarity")
+        refuse_given(options, of_others, "is for a model of your own, and --run is not; leave one")
     # Before the work begins: is every number free?
     for servable in wanted:
         version_folder(models, options.name if servable == "stn" else "warp", options.version)
@@ -137,7 +150,11 @@ def _subject(options: Namespace) -> Subject | None:
             ]
         import_layers(options.imports or ())
         return open_keras_classifier(
-            options.keras, labels, options.input_range, options.polarity, options.output
+            options.keras,
+            labels,
+            options.input_range or "unit",
+            options.polarity or "light_on_dark",
+            options.output,
         )
     if not is_run_on_pictures(options.run):
         return None

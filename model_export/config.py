@@ -1,10 +1,12 @@
 """What a training run is made of."""
 
 from argparse import Namespace
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
 RECIPES = ("rts", "robust")
+POLARITIES = ("light_on_dark", "dark_on_light")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,23 @@ class TrainingConfig:
                 raise ValueError(f"{name} must lie between 0 and 1; got {getattr(self, name)}")
         if not 0 <= self.averaging < 1:
             raise ValueError(f"averaging must be at least 0 and below 1; got {self.averaging}")
+
+
+def refuse_given(options: Namespace, names: Iterable[str], why: str) -> None:
+    """Refuse options that were given and would change nothing.
+
+    Args:
+        options: as they were read, None for what was not given.
+        names: of those that must not be given.
+        why: what follows the first one's flag in the message.
+
+    Raises:
+        ValueError: one was given.
+    """
+    flags = {"imports": "import"}
+    for name in names:
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{flags.get(name, name.replace('_', '-'))} {why}")
 
 
 def given_settings(options: Namespace, settings: type[Any]) -> dict[str, Any]:

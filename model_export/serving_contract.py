@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from model_export.card import CLASSIFIER_KEYS, WARP_KEYS
+from model_export.config import POLARITIES
 from model_export.saved_models import WARP_TYPES
 from model_export.undo import PromotionError
 from model_export.warp_graph import INTERPOLATIONS, PADDINGS
@@ -17,7 +18,6 @@ from stn import get_transform
 Tensors = Mapping[str, tuple[tf.DType, tuple[int | None, ...]]]
 Ask = Callable[..., Mapping[str, np.ndarray]]
 
-_POLARITIES = ("light_on_dark", "dark_on_light")
 _PREDICT_INPUTS: Tensors = {"images": (tf.uint8, (-1, None, None, None))}
 _PREDICT_OUTPUTS: Tensors = {
     "probabilities": (tf.float32, (-1, None)),
@@ -85,9 +85,9 @@ def _check_facts(predict: Any, card: dict[str, Any]) -> None:
         if not isinstance(said, dict) or not sizes.items() <= said.items():
             raise PromotionError(f"the card's {key} is {said}; that of 'predict' is {sizes}")
     polarity = card["input"].get("polarity")
-    if polarity not in _POLARITIES:
+    if polarity not in POLARITIES:
         raise PromotionError(
-            f"the card's polarity must be one of {', '.join(_POLARITIES)}; it is {polarity!r}"
+            f"the card's polarity must be one of {', '.join(POLARITIES)}; it is {polarity!r}"
         )
     try:
         numbers = get_transform(card["transform"]).num_parameters

@@ -5,7 +5,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
-from model_export.config import TrainingConfig
+from model_export.config import POLARITIES, TrainingConfig
 from model_export.images.config import ImageConfig
 from model_export.serving_cli import Commands, Formatter
 
@@ -91,6 +91,12 @@ examples:
     )
     pictures.add_argument(
         "--channels", type=int, choices=(1, 3), help="1 is grey, 3 colour (default: chosen)"
+    )
+    pictures.add_argument(
+        "--polarity",
+        choices=POLARITIES,
+        help="what lies around a picture, and behind a transparent one: light_on_dark is black, "
+        "dark_on_light white (default: chosen)",
     )
     for name, field in on_pictures.items():
         if name not in on_digits:

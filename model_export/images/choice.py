@@ -19,7 +19,10 @@ _ON_BLACK, _ON_WHITE = (PictureSpec(32, 32, 3, background) for background in (0,
 
 
 def choose_spec(
-    paths: Sequence[Path], size: int | None = None, channels: int | None = None
+    paths: Sequence[Path],
+    size: int | None = None,
+    channels: int | None = None,
+    polarity: str | None = None,
 ) -> PictureSpec:
     """Return what the network shall take; what is given stays as it is.
 
@@ -31,6 +34,7 @@ def choose_spec(
         paths: of all pictures; some, evenly spread, are looked at.
         size: of the square input, in pixels.
         channels: 1 or 3.
+        polarity: `light_on_dark`, whose ground is black, or `dark_on_light`.
     """
     some = [paths[i] for i in np.linspace(0, len(paths) - 1, _NUM_LOOKED_AT).astype(int)]
     sides, coloured, light = [], False, []
@@ -51,8 +55,8 @@ def choose_spec(
             light.append(bool(on_white.std() > on_black.std()))
     shorter = float(np.median(sides)) if sides else SIZES[0]
     side = size or max([one for one in SIZES if one <= shorter], default=SIZES[0])
-    background = 255 if sum(light) > len(light) / 2 else 0
-    return PictureSpec(side, side, channels or (3 if coloured else 1), background)
+    is_light = polarity == "dark_on_light" if polarity else sum(light) > len(light) / 2
+    return PictureSpec(side, side, channels or (3 if coloured else 1), 255 if is_light else 0)
 
 
 def _inside(probe: np.ndarray, fitted: tuple[int, int]) -> np.ndarray:

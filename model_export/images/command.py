@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from model_export.config import given_settings
+from model_export.config import given_settings, refuse_given
 from model_export.images.choice import choose_spec
 from model_export.images.config import ImageConfig
 from model_export.images.folder import Listing, list_pictures
@@ -26,10 +26,8 @@ _NUM_NAMED = 20
 
 def train_images(options: Namespace) -> None:
     """Read the pictures, train on them, and report on those kept for the test."""
-    for name in ("data", "start", "recipe", "share_close", "share_anyhow", "num_validation"):
-        if getattr(options, name) is not None:
-            flag = name.replace("_", "-")
-            raise ValueError(f"--{flag} is for training on digits, and --images is not; leave one")
+    of_digits = ("data", "start", "recipe", "share_close", "share_anyhow", "num_validation")
+    refuse_given(options, of_digits, "is for training on digits, and --images is not; leave one")
     config = ImageConfig(**given_settings(options, ImageConfig))
     run: Path = options.run
     if run.exists() and any(run.iterdir()) and not _is_begun(run):
@@ -63,7 +61,7 @@ def _prepare(folder: Path, run: Path, config: ImageConfig, options: Namespace) -
     listing = list_pictures(folder)
     if (run / INDEX).is_file():
         return _as_begun(run, listing, options, shares)
-    spec = choose_spec(listing.paths, options.size, options.channels)
+    spec = choose_spec(listing.paths, options.size, options.channels, options.polarity)
     with reading_progress(Console(stderr=True), len(listing.paths)) as told:
         prepared = prepare(listing, spec, run, shares, told=told)
     counts = [len(prepared.part(number)) for number in (TRAIN, VALIDATION, TEST)]
@@ -97,11 +95,13 @@ def _as_begun(
     """Return the pictures that a run was begun with, if they are those that are asked for now."""
     prepared = open_prepared(run)
     spec = prepared.spec
-    begun = (spec.width, spec.channels, *prepared.shares)
-    if begun != (options.size or spec.width, options.channels or spec.channels, *shares):
+    begun = (spec.width, spec.channels, spec.polarity, *prepared.shares)
+    asked = (options.size, options.channels, options.polarity, *shares)
+    if any(one not in (None, before) for one, before in zip(asked, begun, strict=True)):
         raise ValueError(
-            f"{run} was begun with --size {begun[0]} --channels {begun[1]} --validation-share "
-            f"{begun[2]} --test-share {begun[3]}; name another folder, or go on with these"
+            f"{run} was begun with --size {begun[0]} --channels {begun[1]} --polarity {begun[2]} "
+            f"--validation-share {begun[3]} --test-share {begun[4]}; name another folder, or go on "
+            "with these"
         )
     if prepared.source != listing.digest():
         raise ValueError(

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from rich.console import Console
 
+from model_export.config import refuse_given
 from model_export.images.folder import Listing, list_pictures
 from model_export.images.prepare import Prepared, open_prepared, prepare
 from model_export.images.readings import read_pictures
@@ -23,9 +24,9 @@ _NUM_NAMED = 20
 
 def evaluate_images(options: Namespace) -> None:
     """Report on a classifier asked about a folder of pictures, or about its own test pictures."""
-    for name in ("data", "pictures"):
-        if getattr(options, name) is not None:
-            raise ValueError(f"--{name} is for digits, and these are pictures; leave it out")
+    refuse_given(
+        options, ("data", "pictures"), "is for digits, and these are pictures; leave it out"
+    )
     with open_asked(options.model) as asked, TemporaryDirectory() as temporary:
         report, history = options.report, []
         if options.images is None:

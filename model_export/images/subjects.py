@@ -93,6 +93,12 @@ def open_asked(folder: Path) -> Iterator[AskedClassifier]:
         predict = keras_predictor(load_classifier(folder))
         yield AskedClassifier(predict, prepared.labels, prepared.spec, transform)
         return
+    if (folder / WEIGHTS).is_file() or folder.is_file():
+        how = "--run" if folder.is_dir() else "--keras"
+        raise ValueError(
+            f"{folder} can be asked about pictures once it is exported: 'stn-model export {how} "
+            f"{folder}'"
+        )
     with SessionModel(newest_version(folder)) as model:
         if "describe" not in model.signatures or "predict" not in model.signatures:
             raise ValueError(f"{folder} is no classifier: it lacks 'predict' or 'describe'")

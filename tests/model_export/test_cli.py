@@ -208,6 +208,35 @@ def test_a_classifier_cannot_be_exported_without_a_run(tmp_path: Path, capsys: C
     assert "--run or --keras is needed" in line
 
 
+@pytest.mark.parametrize(
+    "more",
+    [("--keras", "m.keras"), ("--labels", "l"), ("--input-range", "unit"), ("--import", "mine")],
+)
+def test_what_is_for_a_model_of_ones_own_is_refused_with_a_run(
+    more: tuple[str, str], run_folder: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    status, line = failing(["export", "--run", run_folder, "--models", tmp_path, *more], capsys)
+
+    assert status == 2
+    assert f"{more[0]} is for a model of your own" in line
+
+
+def test_a_report_on_digits_is_refused(run_folder: Path, tmp_path: Path, capsys: Capture) -> None:
+    status, line = failing(["evaluate", run_folder, "--report", tmp_path / "report.html"], capsys)
+
+    assert status == 2
+    assert "--report is for pictures" in line
+
+
+def test_a_run_on_digits_is_not_asked_about_pictures(
+    run_folder: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    status, line = failing(["evaluate", run_folder, "--images", tmp_path], capsys)
+
+    assert status == 2
+    assert f"once it is exported: 'stn-model export --run {run_folder}'" in line
+
+
 def test_a_version_that_exists_is_refused_before_any_work(
     models: Path, run_folder: Path, capsys: Capture
 ) -> None:

@@ -203,3 +203,5 @@ def test_what_is_given_is_not_chosen(tmp_path: Path) -> None:
     paths = write(tmp_path, Image.new("L", (50, 70)))
 
     assert choose_spec(paths, size=40, channels=3) == PictureSpec(40, 40, 3, 0)
+    for polarity, background in (("light_on_dark", 0), ("dark_on_light", 255)):
+        assert choose_spec(paths, polarity=polarity).background == background

@@ -106,6 +106,8 @@ def test_training_stops_when_validation_gets_no_better(
     assert len(saved) == 2, "the best two so far were kept, and nothing after them"
 
 
+LIGHT = "dark_on_light"
+
 READINGS = Readings(
     ("a", "b", "c"),
     np.array(["1", "2", "3", "4"]),
@@ -161,8 +163,10 @@ def test_a_run_does_not_go_on_with_other_pictures_or_another_input(
 
     errors = capsys.readouterr().err
     assert (first, *statuses) == (0, 0, 2, 2, 2)
-    begun = "was begun with --size 28 --channels 1 --validation-share 0.15 --test-share 0.15;"
-    assert errors.count(begun) == 2
+    begun = (
+        "--size 28 --channels 1 --polarity light_on_dark --validation-share 0.15 --test-share 0.15"
+    )
+    assert errors.count(f"was begun with {begun};") == 2
     assert "was begun with other pictures than" in errors
     assert "(13 files)" in errors
 
@@ -184,6 +188,10 @@ def test_options_of_digits_and_pictures_do_not_mix(
 
     assert main([*arguments, "--share-close", "0.5"]) == 2
     assert "--share-close is for training on digits" in capsys.readouterr().err
+    for flags in (["--transform", "tps"], ["--size", "64"], ["--balanced"], ["--polarity", LIGHT]):
+        assert main(["train", "--data", "sample", "--run", str(tmp_path / "run"), *flags]) == 2
+        assert f"{flags[0]} is for pictures: it needs --images" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_larger_pictures_are_the_fewer_are_asked_about_at_once() -> None:
