@@ -12,7 +12,14 @@ from model_export.golden import TOLERANCE as GOLDEN_TOLERANCE
 from model_export.golden import compare_golden, read_golden
 from model_export.serving_contract import check_contract
 from model_export.session_model import SessionModel
-from model_export.verify import TOLERANCE, ExportRefusedError, check_ops, refusing, verify_warp
+from model_export.verify import (
+    TOLERANCE,
+    ExportRefusedError,
+    check_ops,
+    refusing,
+    rounding,
+    verify_warp,
+)
 from model_export.warmup import read_warmup, replay
 
 Outputs = Mapping[str, np.ndarray]
@@ -141,7 +148,8 @@ def _check_same(run: Ask, other: Ask, images: np.ndarray) -> None:
     for signature in ("predict", "serving_default"):
         got = other(signature, images=images)
         for name, values in wanted.items():
-            _compare(f"tf.saved_model.load: '{name}' of '{signature}'", got[name], values)
+            what = f"tf.saved_model.load: '{name}' of '{signature}'"
+            _compare(what, got[name], values, rounding(values))
 
 
 @contextmanager
@@ -156,12 +164,14 @@ def _other_loader(folder: Path) -> Iterator[Ask]:
         yield run
 
 
-def _compare(what: str, got: np.ndarray, expected: np.ndarray) -> None:
+def _compare(
+    what: str, got: np.ndarray, expected: np.ndarray, tolerance: float = TOLERANCE
+) -> None:
     if got.shape != expected.shape:
         raise ExportRefusedError(f"{what} has shape {got.shape}; it must be {expected.shape}")
     # Written so that a NaN is refused.
     difference = np.abs(got - expected).max()
-    if not difference <= TOLERANCE:
+    if not difference <= tolerance:
         raise ExportRefusedError(
-            f"{what} is off by {difference:.3g}; at most {TOLERANCE:g} is rounding"
+            f"{what} is off by {difference:.3g}; at most {tolerance:.2g} is rounding"
         )

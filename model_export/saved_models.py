@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from model_export.canonical import make_canonical
+from model_export.rows import rows_alike
 from model_export.warp_graph import INTERPOLATIONS, PADDINGS, warp_images
 
 Endpoint = Callable[..., dict[str, tf.Tensor]]
@@ -59,7 +60,8 @@ def predict_outputs(model: Any, images: tf.Tensor) -> dict[str, tf.Tensor]:
         model: see `subject.ServedModel`; it may be one of mixed precision.
         images: uint8 `(batch, height, width, channels)`.
     """
-    outputs = model(tf.cast(images, tf.float32) / 255, training=False)
+    with rows_alike(model):
+        outputs = model(tf.cast(images, tf.float32) / 255, training=False)
     outputs = {name: tf.cast(values, tf.float32) for name, values in outputs.items()}
     return {
         "probabilities": tf.nn.softmax(outputs["logits"]),

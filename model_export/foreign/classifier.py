@@ -13,6 +13,7 @@ from model_export.foreign.file import load_keras
 from model_export.foreign.looks import Look, find_image_look, noted_looks
 from model_export.foreign.output import OutputKind, chosen_output, output_kind
 from model_export.foreign.own import InputRange, in_float32
+from model_export.rows import rows_alike
 from model_export.subject import Subject
 from stn import SpatialTransformer, get_transform
 
@@ -145,7 +146,7 @@ class KerasClassifier:
         elif self._range == "bytes":
             # They are whole numbers, and a model that casts them would cut them off.
             images = tf.round(255 * images)
-        with noted_looks(self._transformers) as looks:
+        with rows_alike(self._model), noted_looks(self._transformers) as looks:
             answer = self._model(images, training=training)
         return answer, looks
 
