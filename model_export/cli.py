@@ -34,9 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
 
-    from model_export.quiet import load_tensorflow
+    try:
+        from model_export.quiet import load_tensorflow
 
-    load_tensorflow(options.threads)
+        load_tensorflow(options.threads)
+        return _run(options)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+
+
+def _run(options: argparse.Namespace) -> int:
     from model_export import commands
     from model_export.localizer_health import DeadLocalizerError
     from model_export.undo import PromotionError
@@ -48,8 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, 1)
     except (ValueError, OSError) as error:
         return _fail(error, 2)
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
     return 0
 
 
@@ -135,8 +140,8 @@ def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         formatter_class=_Formatter,
         description="""\
 Write the classifier of a run, and the spatial transformer alone ('warp'), as SavedModels:
-MODELS/NAME/VERSION and MODELS/warp/VERSION. The test errors are measured on the way and written
-into the model's card.
+MODELS/NAME/VERSION and, if there is none yet, MODELS/warp/VERSION. The test errors are measured on
+the way and written into the model's card.
 
 A version is written to a hidden folder, loaded as a model server would load it, compared with
 what it was made from, put through 'stn-model check', and only then given its name. If anything
@@ -187,7 +192,7 @@ examples:
     )
     parser.add_argument("--data", help=_DATA)
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of servables")
-    parser.add_argument("--name", default="stn", help="the classifier's name")
+    parser.add_argument("--name", help="the classifier's name (default: stn, for digits alone)")
     parser.add_argument("--version", type=int, metavar="N", help="its number (default: the next)")
     parser.add_argument("--only", choices=("stn", "warp"), help="write only one of the two")
     _add_threads(parser)

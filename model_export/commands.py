@@ -3,9 +3,11 @@
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from model_export.check import check_version
@@ -22,14 +24,21 @@ from model_export.images.evaluation import evaluate_images
 from model_export.images.subjects import is_run_on_pictures, pictures_subject
 from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
 from model_export.pictures import draw_learning_curves, draw_looks, worst_first
-from model_export.predictors import WEIGHTS, keras_predictor, newest_version, open_predictor
+from model_export.predictors import (
+    WEIGHTS,
+    keras_predictor,
+    load_weights,
+    newest_version,
+    open_predictor,
+)
 from model_export.progress import training_progress
 from model_export.reproduce.command import reproduce
 from model_export.serving_commands import promote, rollback, serving_config
+from model_export.session_model import SessionModel
 from model_export.subject import Subject
 from model_export.train import CONFIG, STATE
 from model_export.train import train as train_classifier
-from model_export.version_folder import folder_digest, version_folder
+from model_export.version_folder import folder_digest, version_folder, versions
 
 __all__ = [
     "check",
@@ -42,6 +51,7 @@ __all__ = [
     "train",
 ]
 
+WARP = "warp"
 _NUM_MISTAKES = 24
 
 
@@ -98,6 +108,9 @@ def export(options: Namespace) -> None:
     """Write the servables."""
     models: Path = options.models
     wanted = (options.only,) if options.only else ("stn", "warp")
+    if options.only is None and versions(models / WARP):
+        # A version of it is a version to load for every server that watches; all are the same.
+        wanted = ("stn",)
     if "stn" in wanted and options.run is None and options.keras is None:
         raise ValueError(
             "--run or --keras is needed: which classifier? (--only warp needs neither)"
@@ -105,22 +118,53 @@ def export(options: Namespace) -> None:
     if options.run is not None:
         of_others = ("keras", "labels", "input_range", "output", "imports", "polarity")
         refuse_given(options, of_others, "is for a model of your own, and --run is not; leave one")
+    name = _servable_name(options)
     # Before the work begins: is every number free?
     for servable in wanted:
-        version_folder(models, options.name if servable == "stn" else "warp", options.version)
+        version_folder(models, name if servable == "stn" else WARP, options.version)
     if "stn" in wanted and (subject := _subject(options)):
-        folder = export_subject(subject, models, options.name, options.version)
+        _warn_of_other_classes(models / name, subject.labels)
+        folder = export_subject(subject, models, name, options.version)
         _say_export(folder)
     elif "stn" in wanted:
+        load_weights(options.run)  # or none is there, which is known without digits
         digits = load_digits(options.data)
-        folder, evaluation = export_classifier(
-            options.run, digits, models, options.name, options.version
-        )
+        folder, evaluation = export_classifier(options.run, digits, models, name, options.version)
         _say_evaluation(evaluation)
         _warn_if_dead(evaluation.health)
         _say_export(folder)
     if "warp" in wanted:
         _say_export(export_warp(models, options.version))
+
+
+def _servable_name(options: Namespace) -> str:
+    """Return what the classifier is to be called; only digits have a name of their own."""
+    is_of_digits = options.keras is None and not (options.run and is_run_on_pictures(options.run))
+    if options.name == WARP:
+        raise ValueError(f"{WARP!r} is the transformer alone; give the classifier another --name")
+    if options.name is None and not is_of_digits:
+        raise ValueError("--name is needed: what is the classifier to be called?")
+    return options.name or "stn"
+
+
+def _warn_of_other_classes(servable: Path, labels: Sequence[str]) -> None:
+    """Say so when a new version has other classes than the newest one there."""
+    if not versions(servable):
+        return
+    folder = newest_version(servable)
+    with SessionModel(folder) as model:
+        described = model.run("describe").get("labels", np.empty(0)).tolist()
+    before = [label.decode() for label in described]
+    if before != list(labels):
+        sys.stderr.write(
+            f"stn-model: warning: {folder} has other classes ({_some(before)}) than this next "
+            f"version ({_some(labels)}), which whoever asks for {servable.name!r} will get\n"
+        )
+
+
+def _some(labels: Sequence[str]) -> str:
+    shown = ", ".join(labels[:5])
+    return shown if len(labels) <= 5 else f"{shown} and {len(labels) - 5} more"
 
 
 def check(options: Namespace) -> None:

@@ -113,8 +113,13 @@ def refuse_other_settings(what: str, before: Mapping[str, Any], now: Mapping[str
     Raises:
         ValueError: some are not the same; it names them.
     """
-    if different := [name for name in now if before.get(name) != now[name]]:
+    different = [
+        f"{name} was {before.get(name)}, and is {value}"
+        for name, value in now.items()
+        if before.get(name) != value
+    ]
+    if different:
         raise ValueError(
-            f"{what} with other settings ({', '.join(different)}); name another folder, or go on "
+            f"{what} with other settings ({'; '.join(different)}); name another folder, or go on "
             "with the old ones"
         )

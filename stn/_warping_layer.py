@@ -58,6 +58,11 @@ class WarpingLayer(keras.layers.Layer):
             localization = LocalizationNetwork(start=self._start())
         if localization is None:
             raise ValueError("a flow has no default localization network; give one")
+        if not isinstance(localization, keras.Layer):
+            raise TypeError(
+                f"the localization network must be a Keras layer or model; got {localization!r}. "
+                "A size of the output is given as output_size="
+            )
         self.localization = localization
 
     def _start(self) -> tuple[float, ...]:

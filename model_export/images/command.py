@@ -30,6 +30,10 @@ def train_images(options: Namespace) -> None:
     refuse_given(options, of_digits, "is for training on digits, and --images is not; leave one")
     config = ImageConfig(**given_settings(options, ImageConfig))
     run: Path = options.run
+    if run.resolve().is_relative_to(options.images.resolve()):
+        raise ValueError(
+            f"{run} lies among the pictures, and would be taken for some; name a folder elsewhere"
+        )
     if run.exists() and any(run.iterdir()) and not _is_begun(run):
         raise FileExistsError(
             f"{run} is not empty, and holds no training on pictures to go on with; name another"
@@ -46,6 +50,12 @@ def train_images(options: Namespace) -> None:
     title = f"{options.images.resolve().name}: {len(prepared.labels)} classes"
     write_report(run / REPORT, title, readings, prepared, test, predict, config.transform, history)
     say_readings("test", readings, run / REPORT)
+    losses = [row["validation_loss"] for row in history]
+    if len(losses) == config.epochs > 1 and min(losses) == losses[-1]:
+        sys.stdout.write(
+            f"the validation loss was still falling after epoch {config.epochs}: another run with "
+            "more --epochs may read more\n"
+        )
 
 
 def _is_begun(run: Path) -> bool:

@@ -16,7 +16,7 @@ from model_export.images.readings import read_pictures
 from model_export.images.report import REPORT, say_readings, write_report
 from model_export.images.split import TEST, TRAIN
 from model_export.images.subjects import AskedClassifier, is_run_on_pictures, open_asked
-from model_export.images.training import read_history
+from model_export.images.training import METRICS, read_history
 from model_export.progress import reading_progress
 
 _NUM_NAMED = 20
@@ -32,6 +32,7 @@ def evaluate_images(options: Namespace) -> None:
         if options.images is None:
             prepared = open_prepared(options.model)
             indices = prepared.distinct(TEST)
+            _warn_if_unfinished(options.model)
             history = read_history(options.model)
             report = report or options.model / REPORT
         else:
@@ -65,6 +66,14 @@ def _all_of(folder: Path, asked: AskedClassifier, temporary: Path) -> Prepared:
     known = Listing(folder, asked.labels, listing.paths, classes)
     with reading_progress(Console(stderr=True), len(listing.paths)) as told:
         return prepare(known, asked.spec, temporary, (0.0, 0.0), least=0, told=told)
+
+
+def _warn_if_unfinished(run: Path) -> None:
+    if "test" not in json.loads((run / METRICS).read_text()):
+        sys.stderr.write(
+            f"stn-model: warning: the training of {run} has not come to its end; this is the best "
+            "epoch so far\n"
+        )
 
 
 def _say_what_to_know(prepared: Prepared, indices: np.ndarray, model: Path) -> None:

@@ -10,9 +10,14 @@ from model_export.images.readings import Readings
 from model_export.pictures import BLUE, GROUND, INK, ORANGE, RED, REGION, TOP
 from stn import transform_grid
 
-_MOST_NAMED = 40
+_MOST_NAMED, _MOST_LETTERS = 40, 16
 # A label may hold dollars, which matplotlib would read as mathematics.
 _AS_IT_IS = {"parse_math": False}
+
+
+def shortened(label: str) -> str:
+    """Return a label as a figure has room for it."""
+    return label if len(label) <= _MOST_LETTERS else f"{label[: _MOST_LETTERS - 1]}…"
 
 
 def draw_confusion(readings: Readings) -> Figure:
@@ -25,8 +30,9 @@ def draw_confusion(readings: Readings) -> Figure:
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if count <= _MOST_NAMED:
-        axes.set_xticks(range(count), readings.labels, rotation=90, fontsize=8, **_AS_IT_IS)
-        axes.set_yticks(range(count), readings.labels, fontsize=8, **_AS_IT_IS)
+        names = [shortened(label) for label in readings.labels]
+        axes.set_xticks(range(count), names, rotation=90, fontsize=8, **_AS_IT_IS)
+        axes.set_yticks(range(count), names, fontsize=8, **_AS_IT_IS)
         for row, column in zip(*np.nonzero(table), strict=True):
             ink = "white" if shares[row, column] > 0.5 else INK
             axes.text(

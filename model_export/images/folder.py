@@ -1,7 +1,7 @@
 """A folder of labelled pictures: one folder for each class, as deep as it likes."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,9 +53,10 @@ def list_pictures(folder: Path, least_classes: int = 2) -> Listing:
             f"{folder}/cat/1.jpg"
         )
     if class_folders and all(path.name.lower() in _PARTS for path in class_folders):
+        part = _training_part(class_folders)
         raise ValueError(
             f"{folder} holds {', '.join(path.name for path in class_folders)}, which are parts of "
-            f"a set and not classes; name the one to use, such as {class_folders[-1]}. Pictures "
+            f"a set and not classes; name the one to train on, such as {part}. Pictures "
             "to train on are split here, and 'stn-model evaluate --images' takes the others"
         )
     paths: list[Path] = []
@@ -71,6 +72,10 @@ def list_pictures(folder: Path, least_classes: int = 2) -> Listing:
 def printable(name: str) -> str:
     """Return a name with what cannot be printed escaped: tabs, line ends, bytes of no encoding."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def _training_part(folders: Sequence[Path]) -> Path:
+    return next((path for path in folders if path.name.lower().startswith("train")), folders[0])
 
 
 def _size(path: Path) -> int:

@@ -3,6 +3,7 @@
 import base64
 import io
 import sys
+import warnings
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -12,7 +13,13 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from model_export.images.figures import draw_calibration, draw_confusion, draw_history, draw_pairs
+from model_export.images.figures import (
+    draw_calibration,
+    draw_confusion,
+    draw_history,
+    draw_pairs,
+    shortened,
+)
 from model_export.images.prepare import Prepared
 from model_export.images.readings import Readings
 from model_export.predictors import Predictor
@@ -144,10 +151,11 @@ def _looks(
 ) -> str:
     images = prepared.read(indices[chosen])
     outputs: dict[str, Any] = predict(images)
+    names = [shortened(label) for label in readings.labels]
     titles = [
         (
-            f"is {readings.labels[readings.classes[i]]}",
-            f"{readings.labels[readings.read[i]]} ({100 * readings.confidence[i]:.0f} %)",
+            f"is {names[readings.classes[i]]}",
+            f"{names[readings.read[i]]} ({100 * readings.confidence[i]:.0f} %)",
             bool(readings.read[i] == readings.classes[i]),
         )
         for i in chosen
@@ -164,6 +172,9 @@ def _file_list(readings: Readings, chosen: np.ndarray) -> str:
 def _picture(figure: Figure, description: str) -> str:
     FigureCanvasAgg(figure)
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
+    with warnings.catch_warnings():
+        # A label of letters that the font lacks: the figure has boxes there, the page itself not.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
     data = base64.b64encode(file.getvalue()).decode()
     return f'<img alt="{escape(description)}" src="data:image/png;base64,{data}">'

@@ -221,6 +221,17 @@ def test_what_is_for_a_model_of_ones_own_is_refused_with_a_run(
     assert f"{more[0]} is for a model of your own" in line
 
 
+def test_a_run_that_is_not_there_is_said_before_digits_are_looked_for(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    command: list[str | Path] = ["export", "--run", tmp_path / "typo", "--models", tmp_path]
+
+    status, line = failing([*command, "--data", tmp_path / "neither"], capsys)
+
+    assert status == 2
+    assert "typo is no run folder" in line
+
+
 def test_a_report_on_digits_is_refused(run_folder: Path, tmp_path: Path, capsys: Capture) -> None:
     status, line = failing(["evaluate", run_folder, "--report", tmp_path / "report.html"], capsys)
 

@@ -32,8 +32,8 @@ def test_a_picture_alone_is_answered_as_in_company(of_others: bool, tmp_path: Pa
         model = KerasClassifier(with_weights(classifier(end=end)))
     else:
         model = with_weights(own_classifier(side=64))
-    shape = model.input_shape[1:]
-    pictures = np.random.default_rng(2).integers(0, 256, (12, *shape), np.uint8)
+    shape = [12, *(side or 0 for side in model.input_shape[1:])]
+    pictures = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
     num_classes = keras_predictor(model)(pictures)["probabilities"].shape[1]
 
     save_classifier(model, ["one"] * num_classes, "{}", tmp_path)

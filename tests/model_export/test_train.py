@@ -124,7 +124,9 @@ def test_files_that_were_not_written_before_the_kill_are_written_after_it(
 def test_a_run_does_not_go_on_with_other_settings(
     run: tuple[Path, TrainingResult], sample: Digits
 ) -> None:
-    with pytest.raises(ValueError, match=r"begun with other settings \(recipe\)"):
+    with pytest.raises(
+        ValueError, match=r"begun with other settings \(recipe was rts, and is robust\)"
+    ):
         train(sample, replace(TINY, recipe="robust"), run[0])
 
 

@@ -121,3 +121,8 @@ def test_the_default_localizer_asks_for_a_known_size() -> None:
     """Its dense layer cannot be built for a size that is not known."""
     with pytest.raises(ValueError, match="known height and width"):
         SpatialTransformer()(keras.Input((None, 28, 1)))
+
+
+def test_a_size_in_the_place_of_the_localization_network_is_said_to_be_one() -> None:
+    with pytest.raises(TypeError, match=r"got \(24, 24\)\. A size .* is given as output_size="):
+        SpatialTransformer((24, 24))

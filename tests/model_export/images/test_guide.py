@@ -14,7 +14,9 @@ from model_export.images.report import REPORT
 from model_export.images.subjects import open_asked
 from model_export.session_model import SessionModel
 from tests.model_export.images.conftest import draw_bars
+from tests.versions import SHIPPED
 
+SHIPPED_MODELS = Path(__file__).parents[3] / "models"
 Capture = pytest.CaptureFixture[str]
 
 
@@ -43,7 +45,8 @@ def run(light: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def models(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    assert main(["export", "--run", str(run), "--models", str(folder), "--only", "stn"]) == 0
+    command = ["export", "--run", str(run), "--models", str(folder), "--name", "bars"]
+    assert main([*command, "--only", "stn"]) == 0
     return folder
 
 
@@ -57,10 +60,10 @@ def evaluate(capsys: Capture, *arguments: object) -> tuple[dict[str, object], st
 def test_the_export_conforms_and_its_card_has_the_error_of_the_test(
     run: Path, models: Path, capsys: Capture
 ) -> None:
-    assert main(["check", str(models / "stn")]) == 0
+    assert main(["check", str(models / "bars")]) == 0
 
     measured = json.loads((run / "metrics.json").read_text())["test"]
-    with SessionModel(models / "stn" / "1") as model:
+    with SessionModel(models / "bars" / "1") as model:
         card = json.loads(np.asarray(model.run("describe")["card"]).item())
     (error,) = card["test_errors"]
     assert error["num_images"] == measured["num_images"] == 12, "15 % of 40 of each, copies once"
@@ -68,7 +71,7 @@ def test_the_export_conforms_and_its_card_has_the_error_of_the_test(
 
 
 def test_an_exported_model_is_asked_as_it_was_trained(run: Path, models: Path) -> None:
-    with open_asked(models / "stn") as asked:
+    with open_asked(models / "bars") as asked:
         assert asked.spec == open_prepared(run).spec
         assert asked.spec.background == 255
         assert (asked.labels, asked.transform) == (("lying", "standing"), "projective")
@@ -93,7 +96,7 @@ def test_other_pictures_may_be_of_one_class_and_leave_the_runs_own_report_alone(
 
     figures, said = evaluate(capsys, run, "--images", other)
     page = tmp_path / "other.html"
-    exported, _ = evaluate(capsys, models / "stn", "--images", other, "--report", page)
+    exported, _ = evaluate(capsys, models / "bars", "--images", other, "--report", page)
 
     classes = figures["classes"]
     assert isinstance(classes, list)
@@ -109,6 +112,57 @@ def test_other_pictures_may_be_of_one_class_and_leave_the_runs_own_report_alone(
     assert "lying" in text
     assert text.count("data:image/png;base64,") >= 3
     assert "http" not in text, "a page that needs nothing from elsewhere"
+
+
+def test_a_classifier_of_pictures_needs_a_name_of_its_own(
+    run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    command = ["export", "--run", str(run), "--models", str(tmp_path)]
+
+    assert main(command) == 2
+    assert "--name is needed" in capsys.readouterr().err
+    assert main([*command, "--name", "warp"]) == 2
+    assert "'warp' is the transformer alone" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_version_of_other_classes_is_told_of_and_no_second_warp_is_written(
+    run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    stn, warp = SHIPPED_MODELS / "stn" / str(SHIPPED), SHIPPED_MODELS / "warp" / "1"
+    shutil.copytree(stn, tmp_path / "any" / "1")
+    shutil.copytree(warp, tmp_path / "warp" / "1")
+    command = ["export", "--run", str(run), "--models", str(tmp_path), "--name", "any"]
+
+    assert main(command) == 0
+    first = capsys.readouterr().err
+    assert main(command) == 0
+    second = capsys.readouterr().err
+
+    assert "any/1 has other classes (0, 1, 2, 3, 4 and 5 more) than" in first
+    assert "(lying, standing)" in first
+    assert "other classes" not in second
+    assert sorted(path.name for path in (tmp_path / "any").iterdir()) == ["1", "2", "3"]
+    assert [path.name for path in (tmp_path / "warp").iterdir()] == ["1"]
+
+
+def test_an_unfinished_run_is_said_to_be_one(run: Path, tmp_path: Path, capsys: Capture) -> None:
+    begun = Path(shutil.copytree(run, tmp_path / "begun"))
+    metrics = json.loads((begun / "metrics.json").read_text())
+    del metrics["test"]
+    (begun / "metrics.json").write_text(json.dumps(metrics))
+
+    _, said = evaluate(capsys, begun)
+
+    assert "has not come to its end" in said
+
+
+def test_a_run_among_the_pictures_is_refused(light: Path, capsys: Capture) -> None:
+    within = light / "run"
+
+    assert main(["train", "--images", str(light), "--run", str(within)]) == 2
+    assert "lies among the pictures" in capsys.readouterr().err
+    assert not within.exists()
 
 
 def test_who_evaluates_on_pictures_that_were_trained_on_is_told(
@@ -136,5 +190,5 @@ def test_options_for_digits_are_refused(
 
 
 def test_an_exported_classifier_of_pictures_needs_pictures(models: Path, capsys: Capture) -> None:
-    assert main(["evaluate", str(models / "stn"), "--data", "sample"]) == 2
+    assert main(["evaluate", str(models / "bars"), "--data", "sample"]) == 2
     assert "name pictures for it with --images" in capsys.readouterr().err

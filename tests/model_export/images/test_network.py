@@ -9,7 +9,12 @@ import tensorflow as tf
 from model_export.images.augment import move_at_random
 from model_export.images.command import SIZES
 from model_export.images.config import TRANSFORMS
-from model_export.images.figures import draw_confusion, draw_pairs, outline_of
+from model_export.images.figures import (
+    draw_confusion,
+    draw_pairs,
+    outline_of,
+    shortened,
+)
 from model_export.images.network import build
 from model_export.images.reading import PictureSpec
 from model_export.images.readings import Readings
@@ -91,8 +96,13 @@ def test_the_outline_is_in_pixels_clockwise_from_the_top_left() -> None:
     assert outline.min(axis=0) == pytest.approx((20, 10), abs=1e-4)
 
 
+def test_a_label_takes_no_more_room_than_there_is() -> None:
+    assert shortened("a" * 16) == "a" * 16
+    assert shortened("a" * 17) == "a" * 15 + "…"
+
+
 def test_labels_that_look_like_mathematics_are_drawn(tmp_path: Path) -> None:
-    labels = ("$x^$", "costs $5 and $6")
+    labels = ("$x^$", "costs $5 and $6, which is a lot more than there is room for")
     readings = Readings(
         labels,
         np.array(["1", "2"]),

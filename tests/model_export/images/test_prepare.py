@@ -42,8 +42,10 @@ def test_the_parts_of_a_set_are_not_taken_for_classes(tmp_path: Path) -> None:
     for part in ("train", "Test"):
         draw_bars(tmp_path / "in" / part, 6)
 
+    draw_bars(tmp_path / "in" / "valid", 6)
+
     with pytest.raises(
-        ValueError, match=r"holds Test, train, which are parts .* such as \S+/train"
+        ValueError, match=r"holds Test, train, valid, which are parts .* such as \S+/train\."
     ):
         list_pictures(tmp_path / "in")
 

@@ -72,9 +72,13 @@ def test_a_finished_cell_is_not_trained_again(uninterrupted: Path, few: Digits) 
 def test_a_finished_cell_is_not_taken_for_one_of_another_recipe_or_other_digits(
     uninterrupted: Path, few: Digits
 ) -> None:
-    with pytest.raises(ValueError, match=r"trained with other settings \(epochs\)"):
+    with pytest.raises(
+        ValueError, match=r"trained with other settings \(epochs was \d+, and is 3\)"
+    ):
         train_cell(CELL, replace(RECIPE, epochs=3), few, uninterrupted)
-    with pytest.raises(ValueError, match=r"trained with other settings \(data\)"):
+    with pytest.raises(
+        ValueError, match=r"trained with other settings \(data was .*, and is others\)"
+    ):
         train_cell(CELL, RECIPE, replace(few, name="others"), uninterrupted)
 
 
@@ -85,7 +89,9 @@ def test_a_training_that_was_stopped_does_not_go_on_with_another_recipe(
 
     assert stopped is None
     assert not (tmp_path / "result.json").exists()
-    with pytest.raises(ValueError, match=r"begun with other settings \(dropout\)"):
+    with pytest.raises(
+        ValueError, match=r"begun with other settings \(dropout was .*, and is 0.1\)"
+    ):
         train_cell(PLAIN, replace(RECIPE, dropout=0.1), few, tmp_path)
 
 
