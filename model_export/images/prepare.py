@@ -87,7 +87,8 @@ def prepare(
 ) -> Prepared:
     """Read all pictures of a listing into a run folder, and split them.
 
-    What cannot be read is written to `skipped.tsv`, and so is a picture that lies in two classes.
+    What cannot be read or shows nothing is written to `skipped.tsv`, and so is a picture that lies in
+    two classes.
 
     Args:
         listing: what there is.
@@ -193,9 +194,13 @@ def _read_all(listing: Listing, spec: PictureSpec) -> Iterator[np.ndarray | str]
 
     def read(path: Path) -> np.ndarray | str:
         try:
-            return read_picture(path, spec)
+            pixels = read_picture(path, spec)
         except UnreadablePictureError as error:
             return " ".join(str(error).split())
+        # Ink on nothing, say, as dark as the ground that it is laid on.
+        return (
+            pixels if (pixels != spec.background).any() else "nothing of it differs from its ground"
+        )
 
     waiting = iter(listing.paths)
     with ThreadPoolExecutor(4) as pool:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from model_export.images.batches import num_steps, training_batches
 from model_export.images.folder import list_pictures
@@ -69,6 +70,25 @@ def test_a_link_to_nothing_is_left_out(tmp_path: Path) -> None:
     prepared = read(folder, tmp_path / "run")
 
     assert [name for name, _ in prepared.skipped] == ["lying/gone.png"]
+
+
+@pytest.mark.parametrize("light", [0, 255])
+def test_what_cannot_be_told_from_its_ground_is_left_out(light: int, tmp_path: Path) -> None:
+    """Else all such pictures are one, and it lies in each class."""
+    folder = draw_bars(tmp_path / "in", 6)
+    drawn = np.zeros((28, 28), np.uint8)
+    drawn[9:19, 12:16] = 255
+    for label in ("lying", "standing"):
+        ink = Image.fromarray(np.full((28, 28), light, np.uint8))
+        icon = Image.merge("LA", (ink, Image.fromarray(drawn)))
+        icon.save(folder / label / "icon.png")
+
+    prepared = read(folder, tmp_path / "run")
+
+    reasons = {"the same picture lies in another class", "nothing of it differs from its ground"}
+    (reason,) = {reason for _, reason in prepared.skipped}
+    assert reason in reasons
+    assert ("ground" in reason) == (light == SPEC.background)
 
 
 def test_a_picture_is_one_whatever_its_ending(tmp_path: Path) -> None:
