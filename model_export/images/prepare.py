@@ -18,6 +18,7 @@ from model_export.images.split import LEFT_OUT, split_by_content
 PIXELS, INDEX, SKIPPED = "pictures.bin", "pictures.npz", "skipped.tsv"
 LEAST_PICTURES = 5
 _AT_ONCE = 256
+_EMPTY = "nothing of it differs from its ground"
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def prepare(
 ) -> Prepared:
     """Read all pictures of a listing into a run folder, and split them.
 
-    What cannot be read or shows nothing is written to `skipped.tsv`, and so is a picture that lies in
-    two classes.
+    What cannot be read, or shows nothing, is written to `skipped.tsv`, and so is a picture that
+    lies in two classes.
 
     Args:
         listing: what there is.
@@ -198,9 +199,7 @@ def _read_all(listing: Listing, spec: PictureSpec) -> Iterator[np.ndarray | str]
         except UnreadablePictureError as error:
             return " ".join(str(error).split())
         # Ink on nothing, say, as dark as the ground that it is laid on.
-        return (
-            pixels if (pixels != spec.background).any() else "nothing of it differs from its ground"
-        )
+        return pixels if (pixels != spec.background).any() else _EMPTY
 
     waiting = iter(listing.paths)
     with ThreadPoolExecutor(4) as pool:
