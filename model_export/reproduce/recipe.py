@@ -46,8 +46,8 @@ def recipe_for(experiment: str, network: str) -> Recipe:
     recipe = Recipe()
     if experiment == "R":
         # Slower, the localizer leaves most of the turning to the rest. The smaller canvas is bent
-        # as much as the larger ones are, for its size. After one cycle its loss is the highest of
-        # all on canvases without clutter.
+        # as much as the larger ones are, for its size. After one cycle its loss is still the
+        # highest of all.
         recipe = replace(recipe, epochs=120, cycles=2, localizer_rate=1.0, bend=1.0)
     if experiment == "TC":
         # Faster, the localizer follows the clutter or nothing at all.
