@@ -116,7 +116,7 @@ def test_a_module_that_is_not_there_is_refused_in_one_line(
 ) -> None:
     arguments = ["--keras", str(tmp_path / "model.keras"), "--import", "no_such_module"]
 
-    status = main(["export", *arguments, "--models", str(tmp_path / "models")])
+    status = main(["export", *arguments, "--models", str(tmp_path), "--name", "mine"])
 
     (line,) = capsys.readouterr().err.splitlines()
     assert status == 2
