@@ -94,6 +94,7 @@ class ServingDouble:
         self.servables = Servables(
             options.configs, options.batching_for, options.labels_before_available
         )
+        self._repeating: list[threading.Thread] = []
         self.faults = FaultBook()
         self.calls = CallLog()
         self._options = options
@@ -139,6 +140,9 @@ class ServingDouble:
         """Take no more calls, and give those in flight time to finish."""
         self._stopping.set()
         self._server.stop(grace_seconds).wait()
+        # One that loads a model while the interpreter ends under it aborts the process.
+        for thread in self._repeating:
+            thread.join()
 
     def _listen(self, options: Options, address: str) -> int:
         if options.certificate is not None:
@@ -170,7 +174,9 @@ class ServingDouble:
             while not self._stopping.wait(seconds):
                 action()
 
-        threading.Thread(target=run, name="poll", daemon=True).start()
+        thread = threading.Thread(target=run, name="poll", daemon=True)
+        thread.start()
+        self._repeating.append(thread)
 
 
 class _Gate(grpc.ServerInterceptor):
