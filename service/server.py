@@ -161,7 +161,7 @@ class Server(uvicorn.Server):
         print(f"stn-serving {package_version()} answers on {address}", flush=True)
         for line in describe_models(self._app.state.catalogue):
             print(f"  {line}")
-        print(f"  try it:  curl -F image=@digit.png {address}/predict")
+        print(f"  try it:  curl -F image=@picture.png {address}/predict")
         if self._has_page:
             print(f"  see it:  {address}/")
         print(f"  explore: {address}/docs", flush=True)

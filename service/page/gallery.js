@@ -17,6 +17,7 @@ export function addExamples() {
     button.setAttribute("aria-pressed", "false");
     button.append(thumbnailOf(example));
     const item = document.createElement("li");
+    item.classList.toggle("digits-only", !example.picture);
     item.append(button);
     find("examples").append(item);
     const show = () => showExample(example, button);

@@ -3,6 +3,8 @@
 import { ask } from "./gateway.js";
 import { fail, find, state } from "./view.js";
 
+const DIGITS = [...Array(10).keys()];
+
 /** Ask for all models, and offer their versions; onChoice is called when one is chosen. */
 export async function readModels(onChoice) {
   try {
@@ -15,6 +17,9 @@ export async function readModels(onChoice) {
       .map((said) => said.body)
       .sort((a, b) => Boolean(b.input) - Boolean(a.input));
     state.models = { classifier: first, warper: second };
+    // Drawn digits say nothing to whoever was trained on flowers.
+    const isOfDigits = String(first.labels ?? DIGITS) === String(DIGITS);
+    document.documentElement.dataset.reads = isOfDigits ? "digits" : "pictures";
     find("models").replaceChildren(
       chooser("classifier", first, onChoice),
       chooser("warper", second, onChoice),

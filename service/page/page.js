@@ -89,4 +89,5 @@ const showFirst = addExamples();
 setMode("look", { begin: false });
 startDrawing();
 await readModels(askAgain);
-showFirst();
+if (document.documentElement.dataset.reads === "pictures") startDrawing();
+else showFirst();

@@ -12,7 +12,6 @@ import { startSteering, stopSteering } from "./warping.js";
 const PAUSE_MS = 350;
 // To read a picture of more bytes here takes about as long as to ask about it.
 const LARGE = 200_000;
-const HINT = find("hint").textContent;
 
 const [paper, context] = newCanvas(SIDE, SIDE);
 const camera = new Camera(find("video"));
@@ -53,7 +52,7 @@ export function showDrawing(settled = false) {
   showPicture({ name: "drawing.png", size: [SIDE, SIDE], canvas: paper, drawn: true, ours: true });
   const isEmpty = !drawing.strokes.length;
   find("undo").disabled = isEmpty;
-  hint(isEmpty ? HINT : "");
+  hint(isEmpty ? find("hint").dataset[document.documentElement.dataset.reads ?? "digits"] : "");
   clearTimeout(pause);
   if (isEmpty) return forget();
   if (!settled) pause = setTimeout(() => look(true), PAUSE_MS);

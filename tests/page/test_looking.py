@@ -29,6 +29,27 @@ def test_the_first_example_is_read_before_anyone_does_anything(visit: Visit) -> 
     assert visit.page.locator("#theta td").count() == 6
 
 
+def test_who_reads_pictures_is_not_shown_digits(visit: Visit) -> None:
+    def of_flowers(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"labels": ["daisy", "tulip"]})
+
+    expect(visit.page.locator("#picture-title")).to_contain_text(
+        "Draw a digit", use_inner_text=True
+    )
+    visit.page.route("**/models/stn", of_flowers)
+    visit.page.reload()
+
+    title, examples = visit.page.locator("#picture-title"), visit.page.locator("#examples button")
+    expect(title).to_contain_text("Drop a picture, or draw one", use_inner_text=True)
+    expect(title).not_to_contain_text("digit", use_inner_text=True)
+    assert [button.get_attribute("title") for button in examples.all() if button.is_visible()] == [
+        visit.page.locator("#examples img").locator("..").get_attribute("title")
+    ]
+    expect(visit.page.locator("#hint")).to_have_text("Drop a picture here")
+    visit.read(NOTHING)
+
+
 def test_a_seven_that_is_drawn_is_read_as_a_seven(visit: Visit) -> None:
     visit.page.click("#clear")
     visit.read(NOTHING)
