@@ -17,7 +17,6 @@ from model_export.verify import (
     ExportRefusedError,
     check_ops,
     refusing,
-    rounding,
     verify_warp,
 )
 from model_export.warmup import read_warmup, replay
@@ -149,7 +148,7 @@ def _check_same(run: Ask, other: Ask, images: np.ndarray) -> None:
         got = other(signature, images=images)
         for name, values in wanted.items():
             what = f"tf.saved_model.load: '{name}' of '{signature}'"
-            _compare(what, got[name], values, rounding(values))
+            _compare(what, got[name], values)
 
 
 @contextmanager
@@ -164,14 +163,12 @@ def _other_loader(folder: Path) -> Iterator[Ask]:
         yield run
 
 
-def _compare(
-    what: str, got: np.ndarray, expected: np.ndarray, tolerance: float = TOLERANCE
-) -> None:
+def _compare(what: str, got: np.ndarray, expected: np.ndarray) -> None:
     if got.shape != expected.shape:
         raise ExportRefusedError(f"{what} has shape {got.shape}; it must be {expected.shape}")
     # Written so that a NaN is refused.
     difference = np.abs(got - expected).max()
-    if not difference <= tolerance:
+    if not difference <= TOLERANCE:
         raise ExportRefusedError(
-            f"{what} is off by {difference:.3g}; at most {tolerance:.2g} is rounding"
+            f"{what} is off by {difference:.3g}; at most {TOLERANCE:g} is rounding"
         )

@@ -20,16 +20,16 @@ from model_export.foreign.classifier import open_keras_classifier
 from model_export.foreign.file import import_layers
 from model_export.images.command import train_images
 from model_export.images.config import ImageConfig
-from model_export.images.evaluation import evaluate_images
+from model_export.images.evaluation import evaluate_images, warn_if_unfinished
 from model_export.images.subjects import is_run_on_pictures, pictures_subject
 from model_export.localizer_health import DeadLocalizerError, LocalizerHealth
 from model_export.pictures import draw_learning_curves, draw_looks, worst_first
 from model_export.predictors import (
     WEIGHTS,
     keras_predictor,
-    load_weights,
     newest_version,
     open_predictor,
+    weights_path,
 )
 from model_export.progress import training_progress
 from model_export.reproduce.command import reproduce
@@ -127,7 +127,7 @@ def export(options: Namespace) -> None:
         folder = export_subject(subject, models, name, options.version)
         _say_export(folder)
     elif "stn" in wanted:
-        load_weights(options.run)  # or none is there, which is known without digits
+        weights_path(options.run)  # or none is there, which is known without digits
         digits = load_digits(options.data)
         folder, evaluation = export_classifier(options.run, digits, models, name, options.version)
         _say_evaluation(evaluation)
@@ -202,13 +202,8 @@ def _subject(options: Namespace) -> Subject | None:
         )
     if not is_run_on_pictures(options.run):
         return None
-    subject = pictures_subject(options.run)
-    if "test_errors" not in subject.facts:
-        sys.stderr.write(
-            f"stn-model: warning: the training of {options.run} has not come to its end; the card "
-            "will say nothing of its error\n"
-        )
-    return subject
+    warn_if_unfinished(options.run, "the card will say nothing of its error")
+    return pictures_subject(options.run)
 
 
 def _say_evaluation(evaluation: Evaluation) -> None:

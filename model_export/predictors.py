@@ -62,11 +62,7 @@ def load_classifier(run_folder: Path) -> keras.Model:
     """
     import stn  # noqa: F401  (registers the layers that the file names)
 
-    path = run_folder / WEIGHTS
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{run_folder} is no run folder: it holds no {WEIGHTS}. 'stn-model train' makes one."
-        )
+    path = weights_path(run_folder)
     try:
         model = named_afresh(lambda: keras.models.load_model(path, compile=False))
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -78,6 +74,20 @@ def load_classifier(run_folder: Path) -> keras.Model:
             f"it maps {model.input_shape[1:]} to {sorted(outputs) or model.output}"
         )
     return model
+
+
+def weights_path(run_folder: Path) -> Path:
+    """Return the file with the classifier of a run folder.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = run_folder / WEIGHTS
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{run_folder} is no run folder: it holds no {WEIGHTS}. 'stn-model train' makes one."
+        )
+    return path
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """Rows that are worked out alike, alone or in company."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from model_export.layer_calls import Call, replaced_calls
 
 
 @contextmanager
@@ -20,17 +22,13 @@ def rows_alike(model: Any) -> Iterator[None]:
     # What only wraps a model sees to it itself.
     layers = model._flatten_layers() if isinstance(model, keras.Model) else ()
     dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
-    # Past Keras, which would take such an attribute for a part of the layer.
-    for layer in dense:
-        layer.__dict__["call"] = _in_company(layer.call)
-    try:
+    with replaced_calls(dense, _in_company):
         yield
-    finally:
-        for layer in dense:
-            del layer.__dict__["call"]
 
 
-def _in_company(call: Callable[..., Any]) -> Callable[..., Any]:
+def _in_company(layer: keras.layers.Dense) -> Call:
+    call = layer.call
+
     def called(inputs: tf.Tensor, **options: Any) -> tf.Tensor:
         num_rows = tf.shape(inputs)[0]
         more = tf.cast(num_rows == 1, tf.int32)

@@ -6,6 +6,8 @@ from types import TracebackType
 import numpy as np
 import tensorflow as tf
 
+from model_export.reasons import first_line
+
 
 class SessionModel:
     """A SavedModel in a Session.
@@ -33,8 +35,8 @@ class SessionModel:
                 self.meta_graph = load(self._session, ["serve"], str(folder))
         except (RuntimeError, OSError) as error:
             self.close()
-            lines = str(error).strip().splitlines() or [""]
-            raise ValueError(f"{folder} holds no SavedModel to be served: {lines[0]}") from error
+            reason = first_line(error)
+            raise ValueError(f"{folder} holds no SavedModel to be served: {reason}") from error
         self.signatures = self.meta_graph.signature_def
 
     def run(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,13 +13,12 @@ from model_export.card import WARP_KEYS
 from model_export.data import load_sample
 from model_export.distortion import fixed_set
 from model_export.predictors import keras_predictor
+from model_export.reasons import first_line
 from model_export.session_model import SessionModel
 from model_export.undo import PromotionError
 from model_export.warp_graph import INTERPOLATIONS, PADDINGS
 
 TOLERANCE = 1e-5
-# An ulp of theta moves what is seen by as much as the image is wide: up to here it is below.
-_WIDE = 64
 V1_LOADER = "v1 loader"
 # Ops that need the Python that exported them.
 _FOREIGN_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "NumpyFunction"}
@@ -121,9 +120,8 @@ def refusing(loader: str) -> Iterator[None]:
         raise
     # TensorFlow's own, and what its loaders raise besides.
     except (tf.errors.OpError, RuntimeError, OSError, KeyError, TypeError, ValueError) as error:
-        lines = str(error).strip().splitlines() or [""]
         raise ExportRefusedError(
-            f"the export fails in {loader}: {type(error).__name__}: {lines[0]}"
+            f"the export fails in {loader}: {type(error).__name__}: {first_line(error)}"
         ) from error
 
 
@@ -152,20 +150,14 @@ def _check_card(loader: str, described: dict[str, np.ndarray], keys: set[str]) -
         raise ExportRefusedError(f"{loader}: the card lacks {', '.join(sorted(missing))}")
 
 
-def rounding(values: np.ndarray) -> float:
-    """Return by how much outputs of a shape may differ between two programs of one model."""
-    sides = values.shape[1:3] if values.ndim == 4 else ()
-    return TOLERANCE * max([1.0, *(side / _WIDE for side in sides)])
-
-
 def _compare(what: str, got: np.ndarray | None, expected: np.ndarray) -> None:
     if got is None or (got.dtype, got.shape) != (expected.dtype, expected.shape):
         found = "nothing" if got is None else f"{got.dtype} {got.shape}"
         raise ExportRefusedError(f"{what} must be {expected.dtype} {expected.shape}; got {found}")
     # Written so that a NaN, on either side, is refused.
     difference = np.abs(got - expected).max()
-    if not difference <= rounding(expected):
+    if not difference <= TOLERANCE:
         raise ExportRefusedError(
             f"{what} differs from the Keras model by {difference:.3g}; at most "
-            f"{rounding(expected):.2g} is rounding"
+            f"{TOLERANCE:g} is rounding"
         )

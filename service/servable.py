@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -197,9 +197,7 @@ class Servable(Generic[Model]):
         try:
             while True:
                 now = asyncio.get_running_loop().time()
-                canary = self._canaries.check(self._backend, model, now + _ASK_SECONDS)
-                if sent:
-                    canary = _or_silence(canary)
+                canary = self._ask(model, now + _ASK_SECONDS, is_first=not sent)
                 sent[asyncio.ensure_future(canary)] = now
                 done, _ = await asyncio.wait(
                     sent, timeout=_PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -214,6 +212,18 @@ class Servable(Generic[Model]):
         if self._has_stalled or sent[first] > min(sent.values()):
             self._calls.give_up(self.name, sent_before=sent[first])
         self._has_stalled = False
+
+    async def _ask(self, model: Model, deadline: float, is_first: bool) -> None:
+        """Send one canary; while others are out, that there is no room for it says nothing.
+
+        A server that hangs soon has all its threads taken, and refuses as one does that is busy.
+        """
+        try:
+            await self._canaries.check(self._backend, model, deadline)
+        except Overloaded:
+            if is_first:
+                raise
+            await asyncio.Event().wait()
 
     async def _admit(self, version: int) -> None:
         try:
@@ -275,17 +285,6 @@ class Servable(Generic[Model]):
             raise self._not_ready()
         known = ", ".join(str(v) for v in sorted(self.models))
         raise UnknownVersion(f"{self.name} has no version {version} ready; it has {known}")
-
-
-async def _or_silence(canary: Coroutine[Any, Any, None]) -> None:
-    """Send a canary after others; that there is no room for it does not mean that they got through.
-
-    A server that hangs soon has all its threads taken, and refuses as one does that is busy.
-    """
-    try:
-        await canary
-    except Overloaded:
-        await asyncio.Event().wait()
 
 
 def _soon() -> float:

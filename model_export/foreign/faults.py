@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from model_export.reasons import first_line
+
 
 @contextmanager
 def refusing_faults(doing: str) -> Iterator[None]:
@@ -14,5 +16,4 @@ def refusing_faults(doing: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        lines = str(error).strip().splitlines() or [""]
-        raise ValueError(f"{doing}: {type(error).__name__}: {lines[0]}") from error
+        raise ValueError(f"{doing}: {type(error).__name__}: {first_line(error)}") from error

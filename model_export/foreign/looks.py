@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from model_export.foreign.faults import refusing_faults
+from model_export.layer_calls import Call, replaced_calls
 from stn import SpatialTransformer
 
 # Of the way from black to white. In half precision an image is held no better than that.
@@ -43,7 +44,7 @@ def noted_looks(transformers: Sequence[SpatialTransformer]) -> Iterator[list[Loo
     """Note each call of some layers, in the order in which they come."""
     looks: list[Look] = []
 
-    def noting(layer: SpatialTransformer) -> Callable[..., Any]:
+    def noting(layer: SpatialTransformer) -> Call:
         call = layer.call
 
         def noted(images: Any, training: bool | None = None) -> Any:
@@ -56,14 +57,8 @@ def noted_looks(transformers: Sequence[SpatialTransformer]) -> Iterator[list[Loo
 
         return noted
 
-    # Past Keras, which would take such an attribute for a part of the layer.
-    for layer in transformers:
-        layer.__dict__["call"] = noting(layer)
-    try:
+    with replaced_calls(transformers, noting):
         yield looks
-    finally:
-        for layer in transformers:
-            del layer.__dict__["call"]
 
 
 @dataclass(frozen=True)

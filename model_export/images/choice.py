@@ -9,6 +9,7 @@ from model_export.images.reading import (
     PictureSpec,
     UnreadablePictureError,
     fitted_size,
+    is_transparent,
     read_picture,
     read_size,
 )
@@ -42,9 +43,9 @@ def choose_spec(
         try:
             size_found = read_size(path)
             fitted = fitted_size(size_found, _ON_BLACK)
-            on_black, on_white = (
-                _inside(read_picture(path, spec), fitted) for spec in (_ON_BLACK, _ON_WHITE)
-            )
+            on_black = on_white = _inside(read_picture(path, _ON_BLACK), fitted)
+            if is_transparent(path):
+                on_white = _inside(read_picture(path, _ON_WHITE), fitted)
         except UnreadablePictureError:
             continue
         sides.append(min(size_found))

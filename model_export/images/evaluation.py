@@ -32,7 +32,7 @@ def evaluate_images(options: Namespace) -> None:
         if options.images is None:
             prepared = open_prepared(options.model)
             indices = prepared.distinct(TEST)
-            _warn_if_unfinished(options.model)
+            warn_if_unfinished(options.model, "this is the best epoch so far")
             history = read_history(options.model)
             report = report or options.model / REPORT
         else:
@@ -68,11 +68,11 @@ def _all_of(folder: Path, asked: AskedClassifier, temporary: Path) -> Prepared:
         return prepare(known, asked.spec, temporary, (0.0, 0.0), least=0, told=told)
 
 
-def _warn_if_unfinished(run: Path) -> None:
+def warn_if_unfinished(run: Path, so: str) -> None:
+    """Say so when the training of a run on pictures has not come to its end, and what follows."""
     if "test" not in json.loads((run / METRICS).read_text()):
         sys.stderr.write(
-            f"stn-model: warning: the training of {run} has not come to its end; this is the best "
-            "epoch so far\n"
+            f"stn-model: warning: the training of {run} has not come to its end; {so}\n"
         )
 
 

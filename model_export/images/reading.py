@@ -99,6 +99,16 @@ def read_size(path: Path) -> tuple[int, int]:
         return upright_size(picture.size, orientation_of(picture))
 
 
+def is_transparent(path: Path) -> bool:
+    """Whether parts of a picture may be transparent; nothing is decoded for it.
+
+    Raises:
+        UnreadablePictureError: the file is broken, or no picture, or too large.
+    """
+    with _opened(path) as picture:
+        return _has_alpha(picture)
+
+
 def fitted_size(size: tuple[int, int], spec: PictureSpec) -> tuple[int, int]:
     """Return the `(width, height)` at which a picture fills the input as far as it can."""
     width, height = size
@@ -126,12 +136,16 @@ def _too_large(picture: Image.Image) -> UnreadablePictureError:
     )
 
 
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.mode[-1:] in ("A", "a") or "transparency" in picture.info
+
+
 def _flatten(picture: Image.Image, mode: str, background: int) -> Image.Image:
     """Convert to `L` or `RGB`; transparent parts show the background."""
     if picture.mode in _SIXTEEN_BIT_MODES:
         wide = np.asarray(picture).clip(0, 65535).astype(np.uint32)
         picture = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
-    if picture.mode[-1:] in ("A", "a") or "transparency" in picture.info:
+    if _has_alpha(picture):
         with_alpha = "LA" if picture.mode in ("1", "L", "LA", "La") else "RGBA"
         picture = picture.convert(with_alpha)
         opaque = Image.new(with_alpha[:-1], picture.size, (background,) * (len(with_alpha) - 1))

@@ -52,7 +52,7 @@ export function showDrawing(settled = false) {
   showPicture({ name: "drawing.png", size: [SIDE, SIDE], canvas: paper, drawn: true, ours: true });
   const isEmpty = !drawing.strokes.length;
   find("undo").disabled = isEmpty;
-  hint(isEmpty ? find("hint").dataset[document.documentElement.dataset.reads ?? "digits"] : "");
+  hint(isEmpty ? find("hint").dataset[document.documentElement.dataset.reads] : "");
   clearTimeout(pause);
   if (isEmpty) return forget();
   if (!settled) pause = setTimeout(() => look(true), PAUSE_MS);
