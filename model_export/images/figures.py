@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from model_export.evaluate import wilson_interval
 from model_export.images.readings import Readings
 from model_export.pictures import BLUE, GROUND, INK, ORANGE, RED, REGION, TOP
 from stn import transform_grid
@@ -49,22 +50,25 @@ def draw_confusion(readings: Readings) -> Figure:
 
 
 def draw_calibration(readings: Readings) -> Figure:
-    """Draw how often answers of a confidence are right, and how many there are."""
+    """Draw how often answers of a confidence are right, with 95 % intervals, and their number."""
     rows = readings.calibration()
-    confidence = [row["confidence"] for row in rows]
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=GROUND, linewidth=2)
-    axes.plot(confidence, [row["accuracy"] for row in rows], "o-", color=BLUE)
     for row in rows:
+        confidence, accuracy, count = row["confidence"], row["accuracy"], int(row["num_images"])
+        interval = wilson_interval(round(accuracy * count), count)
+        axes.plot([confidence] * 2, interval, color=BLUE, linewidth=1, alpha=0.5)
+        axes.plot(confidence, accuracy, "o", color=BLUE)
         axes.annotate(
-            f"{row['num_images']:,}",
-            (row["confidence"], row["accuracy"]),
+            f"{count:,}",
+            (confidence, accuracy),
             textcoords="offset points",
-            xytext=(6, -10),
+            xytext=(-6, -3),
+            ha="right",
             fontsize=7,
         )
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="confidence", ylabel="share that is right")
+    axes.set(xlim=(0, 1.03), ylim=(-0.05, 1.05), xlabel="confidence", ylabel="share that is right")
     return figure
 
 

@@ -59,6 +59,12 @@ class Readings:
         low, high = wilson_interval(self.num_wrong, len(self.classes))
         return 1 - high, 1 - low
 
+    @property
+    def commonest(self) -> tuple[str, float]:
+        """The label with most pictures, and its share: what one answer to all would be right on."""
+        counts = np.bincount(self.classes, minlength=len(self.labels))
+        return self.labels[counts.argmax()], float(counts.max() / len(self.classes))
+
     @cached_property
     def confusion(self) -> np.ndarray:
         """Counts, `(classes, classes)`: rows are true, columns what they were taken for."""
@@ -131,6 +137,7 @@ class Readings:
             "num_wrong": self.num_wrong,
             "accuracy": self.accuracy,
             "accuracy_interval_95": list(self.accuracy_interval),
+            "accuracy_of_commonest": self.commonest[1],
             "calibration_error": self.calibration_error,
             "theta_spread": self.theta.std(axis=0).tolist(),
             "classes": self.per_class(),

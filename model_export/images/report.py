@@ -64,14 +64,17 @@ def write_report(
         f"<p class=figure>{readings.accuracy:.1%} right</p>",
         (
             f"<p>{num_right:,} of {len(readings.classes):,} pictures; 95 % interval {low:.1%} to "
-            f"{high:.1%} (Wilson).</p>"
+            f"{high:.1%} (Wilson). {escape(_commonest_sentence(readings))}</p>"
         ),
         "<h2>Class by class</h2>",
         _class_table(readings),
         "<h2>What is taken for what</h2>",
         _picture(draw_confusion(readings), "Confusion matrix"),
         "<h2>Is it as sure as it is right?</h2>",
-        f"<p>On average confidence and accuracy are {readings.calibration_error:.1%} apart.</p>",
+        (
+            f"<p>On average confidence and accuracy are {readings.calibration_error:.1%} apart. "
+            "The numbers are pictures, the lines 95 % intervals.</p>"
+        ),
         _picture(draw_calibration(readings), "Calibration: accuracy over confidence"),
         "<h2>The most confident mistakes</h2>",
         (
@@ -110,8 +113,15 @@ def say_readings(name: str, readings: Readings, report: Path | None) -> None:
         f"{name}: {num_right:,} of {len(readings.classes):,} right, {readings.accuracy:.1%} (95 % "
         f"interval {low:.1%} to {high:.1%})\n"
     )
+    if low <= readings.commonest[1]:
+        sys.stdout.write(f"{_commonest_sentence(readings)}\n")
     if report is not None:
         sys.stdout.write(f"{report}: the whole report\n")
+
+
+def _commonest_sentence(readings: Readings) -> str:
+    label, share = readings.commonest
+    return f"Whoever answers '{label}' to every one of them is right on {share:.1%}."
 
 
 def _localizer_sentence(spread: float) -> str:

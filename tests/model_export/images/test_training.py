@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from model_export.cli import main
+from model_export.evaluate import wilson_interval
 from model_export.images import training
 from model_export.images.config import ImageConfig
+from model_export.images.figures import draw_calibration
 from model_export.images.prepare import INDEX, PIXELS, Prepared, open_prepared
 from model_export.images.reading import PictureSpec
 from model_export.images.readings import Readings, read_pictures
+from model_export.images.report import say_readings
 from model_export.images.split import VALIDATION
 from model_export.images.training import STATE, train_on_pictures
 from model_export.predictors import keras_predictor, load_classifier
@@ -127,10 +130,43 @@ def test_the_figures_of_readings_are_those_counted_by_hand() -> None:
         {"label": "b", "read_as": "a", "num_images": 1},
     ]
     assert READINGS.worst_first().tolist() == [3, 1]
+    assert READINGS.commonest == ("a", 0.5)
     third = READINGS.per_class()[2]
     assert (third["num_images"], third["precision"], third["recall"]) == (0, None, None)
     # |0.925 - 0.5| * 2/4 + |0.8 - 0| / 4 + |0.6 - 1| / 4
     assert READINGS.calibration_error == pytest.approx(0.2125 + 0.2 + 0.1)
+
+
+def test_calibration_is_drawn_with_what_chance_may_do_to_few_pictures() -> None:
+    (axes,) = draw_calibration(READINGS).axes
+
+    drawn = [np.asarray(line.get_data()).T.tolist() for line in axes.lines[1:]]
+    intervals, points = drawn[::2], [point for (point,) in drawn[1::2]]
+    assert points == [[0.6, 1.0], [0.8, 0.0], [pytest.approx(0.925), 0.5]]
+    for interval, num_right, (confidence, _) in zip(intervals, (1, 0, 1), points, strict=True):
+        low, high = wilson_interval(num_right, 2 if confidence > 0.9 else 1)
+        assert interval == [[confidence, low], [confidence, high]]
+
+
+def test_who_is_not_surely_better_than_one_answer_to_all_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    right = np.array([[1.0, 0.0, 0.0]] * 3 + [[0.0, 1.0, 0.0]])
+    many = np.tile(np.arange(4), 50)
+
+    for indices in (np.arange(4), many):
+        part = Readings(
+            ("a", "b", "c"),
+            indices,
+            np.array([0, 0, 0, 1])[indices],
+            right[indices],
+            np.zeros((4, 6)),
+        )
+        say_readings("test", part, None)
+
+    few, many_said = capsys.readouterr().out.split("test: ")[1:]
+    assert few.endswith("Whoever answers 'a' to every one of them is right on 75.0%.\n")
+    assert "Whoever" not in many_said
 
 
 @pytest.mark.parametrize(
