@@ -1,4 +1,4 @@
-"""The table in benchmarks/table1 follows from the logs beside it, and they from today's recipes."""
+"""The tables in benchmarks/table1 and in the guide follow from the logs, these from the recipes."""
 
 import hashlib
 import json
@@ -10,10 +10,12 @@ import pytest
 
 from model_export.reproduce.experiments import EXPERIMENTS
 from model_export.reproduce.networks import NETWORKS
+from model_export.reproduce.paper import PAPER
 from model_export.reproduce.recipe import recipe_for
 from model_export.reproduce.table import write_table
 
-TABLE = Path(__file__).parents[3] / "benchmarks" / "table1"
+ROOT = Path(__file__).parents[3]
+TABLE = ROOT / "benchmarks" / "table1"
 
 
 @pytest.mark.parametrize("folder", sorted(TABLE.glob("*/")), ids=lambda folder: folder.name)
@@ -41,3 +43,26 @@ def test_the_table_is_of_the_results(tmp_path: Path) -> None:
 
     for name in ("table1.md", "table1.csv"):
         assert (tmp_path / name).read_text() == (TABLE / name).read_text()
+
+
+@pytest.mark.parametrize("folder", sorted(TABLE.glob("*/")), ids=lambda folder: folder.name)
+def test_the_guide_has_each_result_with_the_digest_of_its_log(folder: Path) -> None:
+    result = json.loads((folder / "result.json").read_text())
+    (row,) = (
+        [cell.strip(" *") for cell in line.split("|")[1:-1]]
+        for line in (ROOT / "docs" / "training.md").read_text().splitlines()
+        if f"{folder.name}/log.jsonl" in line
+    )
+    error, (low, high) = result["test"]["error_percent"], result["test"]["interval_95_percent"]
+    experiment = result["cell"].split(":")[0]
+
+    assert row[0].startswith(f"{experiment}, ")
+    assert row[1:7] == [
+        f"{PAPER[result['cell']]} %",
+        f"{error:.2f} %",
+        f"{low:.2f} to {high:.2f} %",
+        f"{result['num_parameters']:,}",
+        f"{result['cpu_minutes']:.0f}",
+        str(result["seed"]),
+    ]
+    assert row[7].startswith(f"[`{result['log_sha256'][:12]}`]")
