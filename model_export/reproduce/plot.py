@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 from model_export.pictures import BLUE, INK, ORANGE, write_figure
 
@@ -38,15 +39,25 @@ def draw_table(lines: "Sequence[Line]", results: Sequence[dict[str, Any]], path:
     bars.set_title("error, %; the line is the range over seeds", fontsize=10)
     bars.legend(frameon=False, fontsize=8)
 
+    experiments = list(dict.fromkeys(line.experiment for line in lines))
+    named = set()
     for result in results:
-        history = result["history"]
+        history, cell = result["history"], result["cell"]
+        experiment, network = cell.split(":")
         curves.plot(
             [row["cpu_minutes"] for row in history],
             [max(row["validation_error_percent"], 0.01) for row in history],
+            # A colour for each experiment; dots for networks without a transformer.
+            color=f"C{experiments.index(experiment)}",
+            linestyle="-" if network.startswith("st-") else ":",
             linewidth=1.3,
-            label=f"{result['cell']}, seed {result['seed']}",
+            label="" if cell in named else f"{experiment}  {network}",
         )
+        named.add(cell)
     curves.set_yscale("log")
+    curves.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    curves.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    curves.yaxis.set_minor_locator(NullLocator())
     curves.set_xlabel("CPU minutes, one core")
     curves.set_title("validation error, %", fontsize=10)
     curves.legend(frameon=False, fontsize=7)
