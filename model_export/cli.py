@@ -77,7 +77,8 @@ TensorFlow Serving. From nothing to a served model, with the 2,000 digits of the
 
 'stn-model COMMAND --help' explains each of them.""",
         epilog="""\
-Exit status: 0 done; 1 dead localizer, refused export or failed promotion; 2 bad arguments or data.
+Exit status: 0 done; 1 dead localizer, refused export or failed promotion; 2 bad arguments or data;
+130 interrupted.
 """,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -96,8 +97,9 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="count the errors of a run or of an exported model",
         formatter_class=_Formatter,
         description="""\
-Count how many test digits a classifier misreads: those of the fixed RTS test set, and the
-undistorted ones enlarged as a client would send them. Each error comes with its 95 % confidence
+Count how many test digits a classifier misreads: those of the fixed RTS test set, the
+undistorted ones enlarged as a client would send them, and eight shifts (small, large, thin, thick,
+off centre, turned, on paper, and all at once). Each error comes with its 95 % confidence
 interval, and with a look at whether the localizer follows the digit.
 
 With --images, or for a run on pictures: accuracy with its interval, the classes one by one, the

@@ -22,7 +22,7 @@ OUT/table1.md, table1.csv and table1.png have what is there so far; a cell's log
 for each epoch.
 The test digits, distorted once from a fixed seed, are looked at once, when a cell is done.
 
-All cells together take days of one core; an ST-CNN takes 50 to 80 CPU minutes.""",
+All cells together take days of one core; an ST-CNN takes 50 to 115 CPU minutes.""",
         epilog="""\
 examples:
   stn-model reproduce table1 --data mnist/ --out table1 --only RTS:st-cnn-affine --threads 1

@@ -31,7 +31,7 @@ Labels come from the servables' labels.json, which 'stn-model promote' keeps. Th
 the same files.""",
         epilog=f"""\
 example:
-  stn-model serving-config --models models --out {_EXAMPLE_FOLDER} --label stable=1""",
+  stn-model serving-config --models models --out {_EXAMPLE_FOLDER} --label stn:canary=2""",
     )
     _add_models(parser)
     parser.add_argument("--out", required=True, type=Path, help="folder to write to")
@@ -63,7 +63,7 @@ Without --server the folder alone changes: an embedded backend reads it when it 
 examples:
   stn-model promote build/stn/3 --models models --server 127.0.0.1:8500 \\
       --config {_EXAMPLE_FOLDER}/models.config
-  stn-model promote --version 1 --models models""",
+  stn-model promote --version 1 --servable flowers --models models""",
     )
     parser.add_argument(
         "source",
