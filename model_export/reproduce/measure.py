@@ -20,16 +20,21 @@ class Measurement:
 
     Attributes:
         num_images: how many there were.
-        num_wrong: how many were misread.
+        misread: the numbers of those that were misread.
         theta_spread: the greatest standard deviation of a number of theta over the pictures: zero
             for a localizer that is dead, and where there is none.
         images_sha256: of the pictures.
     """
 
     num_images: int
-    num_wrong: int
+    misread: tuple[int, ...]
     theta_spread: float
     images_sha256: str
+
+    @property
+    def num_wrong(self) -> int:
+        """How many were misread."""
+        return len(self.misread)
 
     @property
     def error_percent(self) -> float:
@@ -47,6 +52,7 @@ class Measurement:
             ],
             "theta_spread": self.theta_spread,
             "images_sha256": self.images_sha256,
+            "misread": list(self.misread),
         }
 
 
@@ -58,15 +64,17 @@ def measuring(model: keras.Model) -> Measure:
     forward = tf.function(lambda images: model(images, training=False), autograph=False)
 
     def measure(images: np.ndarray, labels: np.ndarray) -> Measurement:
-        num_wrong, theta = 0, []
+        misread: list[int] = []
+        theta = []
         for start in range(0, len(images), _BATCH_SIZE):
             part = slice(start, start + _BATCH_SIZE)
             outputs = forward(tf.cast(images[part, ..., np.newaxis], tf.float32) / 255)
-            num_wrong += int((outputs["logits"].numpy().argmax(axis=1) != labels[part]).sum())
+            wrong = np.flatnonzero(outputs["logits"].numpy().argmax(axis=1) != labels[part])
+            misread += (wrong + start).tolist()
             if "theta" in outputs:
                 theta.append(outputs["theta"].numpy())
         spread = float(np.concatenate(theta).std(axis=0).max()) if theta else 0.0
         digest = hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
-        return Measurement(len(labels), num_wrong, spread, digest)
+        return Measurement(len(labels), tuple(misread), spread, digest)
 
     return measure

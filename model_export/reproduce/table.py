@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from model_export.reproduce.beside import beside_plain
 from model_export.reproduce.cell import LOG, RESULT
 from model_export.reproduce.experiments import EXPERIMENTS
 from model_export.reproduce.networks import NETWORKS
@@ -73,11 +74,13 @@ def write_table(folder: Path) -> str:
     """Write `table1.md`, `table1.csv` and `table1.png` of the results in a folder's folders.
 
     Returns:
-        The Markdown, with a sentence on each cell that was begun and is not done.
+        The Markdown, with a sentence on each cell beside its plain network, and on each that was
+        begun and is not done.
     """
     results = [json.loads(path.read_text()) for path in sorted(folder.glob(f"*/{RESULT}"))]
     lines = collect(results)
-    markdown = _markdown(lines, [*_of_other_data(results), *_unfinished(folder)])
+    sentences = [*_of_other_data(results), *beside_plain(results), *_unfinished(folder)]
+    markdown = _markdown(lines, sentences)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "table1.md").write_text(markdown)
     (folder / "table1.csv").write_text(_csv(results))

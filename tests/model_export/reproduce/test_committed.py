@@ -30,6 +30,7 @@ def test_a_result_is_of_its_log_its_recipe_and_its_network(folder: Path) -> None
     assert [json.loads(line) for line in log.splitlines()] == result["history"]
     assert result["recipe"] == asdict(recipe)
     assert len(result["history"]) == recipe.epochs
+    assert len(set(result["test"]["misread"])) == result["test"]["num_wrong"]
     model = NETWORKS[network].build(EXPERIMENTS[experiment].canvas, recipe.dropout)
     assert result["num_parameters"] == model.count_params()
 
