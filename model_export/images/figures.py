@@ -56,12 +56,12 @@ def draw_calibration(readings: Readings) -> Figure:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=GROUND, linewidth=2)
     for row in rows:
-        confidence, accuracy, count = row["confidence"], row["accuracy"], int(row["num_images"])
-        interval = wilson_interval(round(accuracy * count), count)
+        confidence, accuracy = row["confidence"], row["accuracy"]
+        interval = wilson_interval(row["num_right"], row["num_images"])
         axes.plot([confidence] * 2, interval, color=BLUE, linewidth=1, alpha=0.5)
         axes.plot(confidence, accuracy, "o", color=BLUE)
         axes.annotate(
-            f"{count:,}",
+            f"{row['num_images']:,}",
             (confidence, accuracy),
             textcoords="offset points",
             xytext=(-6, -3),

@@ -104,13 +104,14 @@ class Readings:
             )
         return rows
 
-    def calibration(self) -> list[dict[str, float]]:
-        """Return for each tenth of confidence that occurs: number, mean confidence, accuracy."""
+    def calibration(self) -> list[dict[str, Any]]:
+        """Return for each tenth of confidence that occurs: confidence, accuracy, and numbers."""
         bins = np.minimum((self.confidence * _BINS).astype(int), _BINS - 1)
         right = self.read == self.classes
         return [
             {
                 "num_images": int((bins == number).sum()),
+                "num_right": int(right[bins == number].sum()),
                 "confidence": float(self.confidence[bins == number].mean()),
                 "accuracy": float(right[bins == number].mean()),
             }
